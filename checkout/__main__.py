@@ -1,0 +1,116 @@
+"""The command line. Settings are read here and nowhere else."""
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from checkout import __version__, demo, sandbox
+from checkout.app import create_app
+from checkout.errors import SettingsFault
+from checkout.serving import CannotServe, open_socket, port_of, serve, set_up_logging
+from checkout.settings import load_settings
+from checkout.trying import try_command
+
+_CONFIGURATION = 2  # The exit status for settings that must be mended.
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="checkout")
+def main() -> None:
+    """A headless checkout: carts of a brand's site become orders at local stores."""
+
+
+main.add_command(try_command)
+
+
+@main.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=8000, show_default=True, help="Where to listen; 0 takes a free port.")
+def serve_command(host: str, port: int) -> None:
+    """Run the service alone, with the settings of the environment and of .env."""
+    try:
+        settings = load_settings()
+        set_up_logging(settings.log_level)
+        listener = open_socket(host, port)
+        click.echo(f"Serving on http://{host}:{port_of(listener)} (Ctrl-C ends)", err=True)
+        serve(create_app(settings), settings, listener)
+    except (SettingsFault, CannotServe) as error:
+        _give_up(error)
+
+
+@main.command("demo")
+@click.option("--port", default=8000, show_default=True, help="The service's port.")
+@click.option("--sandbox-port", default=9000, show_default=True, help="The sandbox's port.")
+@click.option(
+    "--database",
+    default=".demo/checkout.db",
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The service's SQLite file; the sandbox keeps its own beside it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print URLs and keys as one line of JSON once it serves.")
+def demo_command(port: int, sandbox_port: int, database: Path, as_json: bool) -> None:
+    """Run the service and its sandbox with everything filled in: no account, no settings.
+
+    Two demos run side by side with ports and databases of their own.
+    """
+    database = database.absolute()
+    database.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        listener = open_socket("127.0.0.1", port)
+        with listener, demo.running_sandbox(sandbox_port, demo.sandbox_state(database)) as sandbox_url:
+            url = f"http://127.0.0.1:{port_of(listener)}"
+            settings = demo.demo_settings(url, sandbox_url, database)
+            set_up_logging(settings.log_level)
+            facts = demo.facts_of(settings, url, sandbox_url)
+            text = demo.as_json(facts) if as_json else demo.as_text(facts)
+            serve(create_app(settings), settings, listener, on_ready=lambda: click.echo(text))
+    except (SettingsFault, CannotServe, demo.SandboxFailed) as error:
+        _give_up(error)
+
+
+@main.command("sandbox")
+@click.option("--port", default=9000, show_default=True, help="Where to listen; 0 takes a free port.")
+@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the URL and the tokens as one line of JSON.")
+@click.option("--until-stdin-ends", is_flag=True, hidden=True)
+def sandbox_command(port: int, state: Path | None, as_json: bool, until_stdin_ends: bool) -> None:
+    """Run Locally and Stripe for people without keys: a made-up brand with stores, stock, cards and faults."""
+    try:
+        open_socket("127.0.0.1", port).close()
+    except CannotServe as error:
+        _give_up(error)
+    if until_stdin_ends:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    sandbox.run(port=port, state=state, on_ready=lambda bound: _tell_sandbox(bound, as_json=as_json))
+
+
+def _tell_sandbox(port: int, *, as_json: bool) -> None:
+    url = f"http://127.0.0.1:{port}"
+    if as_json:
+        tokens = {"brand_token": sandbox.BRAND_TOKEN, "retailer_token": sandbox.RETAILER_TOKEN}
+        click.echo(json.dumps({"url": url, **tokens}))
+        return
+    click.echo(f"The sandbox is running on {url} (Ctrl-C ends).")
+    click.echo(f"Locally's token: {sandbox.BRAND_TOKEN}; Stripe's keys: any sk_test_... and pk_test_...")
+
+
+def _end_with_stdin() -> None:
+    """End when the process that started us does, however it ends."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _give_up(error: Exception) -> None:
+    for line in str(error).splitlines():
+        click.echo(f"checkout: {line}", err=True)
+    sys.exit(_CONFIGURATION)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""The JSON API: handlers that parse, call and render."""
+
+from starlette.routing import Route
+
+from checkout.api import checkouts, health, orders, stores
+
+routes = [
+    Route("/v1/stores", stores.find_stores, methods=["GET"]),
+    Route("/v1/places", stores.find_places, methods=["GET"]),
+    Route("/v1/quotes", stores.quote, methods=["POST"]),
+    Route("/v1/checkouts", checkouts.create, methods=["POST"]),
+    Route("/v1/checkouts/{checkout_id}", checkouts.read, methods=["GET"]),
+    Route("/v1/checkouts/{checkout_id}", checkouts.change, methods=["PATCH"]),
+    Route("/v1/checkouts/{checkout_id}/setup-intent", checkouts.hand_out_setup_intent, methods=["POST"]),
+    Route("/v1/checkouts/{checkout_id}/place", checkouts.place, methods=["POST"]),
+    Route("/v1/checkouts/{checkout_id}/cancel", checkouts.cancel, methods=["POST"]),
+    Route("/v1/orders", orders.list_all, methods=["GET"]),
+    Route("/v1/orders/{order_id}", orders.read, methods=["GET"]),
+    Route("/v1/orders/{order_id}/timeline", orders.read_events, methods=["GET"]),
+    Route("/healthz", health.healthz, methods=["GET"]),
+    Route("/readyz", health.readyz, methods=["GET"]),
+    Route("/openapi.json", health.openapi, methods=["GET"]),
+]

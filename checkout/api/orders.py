@@ -1,0 +1,68 @@
+"""Orders: read one, what happened to it, list them."""
+
+import base64
+import binascii
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkout.api.reading import body_response, caller_of
+from checkout.callers import Caller, Credential
+from checkout.database import OrderFilter, find_order, list_orders, read_timeline
+from checkout.errors import FieldError, InvalidField, UnknownResource
+from checkout.keyring import same_secret, token_hash
+from checkout.orders import Order
+from checkout.schemas import order_body, order_list_body, read_order_list, timeline_body
+from checkout.state import State
+
+
+async def read(request: Request[State]) -> Response:
+    caller, order = await _order_of(request)
+    return body_response(order_body(order, masked=not caller.is_trusted))
+
+
+async def read_events(request: Request[State]) -> Response:
+    caller, order = await _order_of(request)
+    entries = await request.state["database"].read(lambda tx: read_timeline(tx, order.checkout_id))
+    return body_response(timeline_body(entries, masked=not caller.is_trusted))
+
+
+async def list_all(request: Request[State]) -> Response:
+    caller_of(request, Credential.SECRET_KEY)
+    query = read_order_list(request.query_params.multi_items())
+    wanted = OrderFilter(
+        brand=request.state["settings"].brand,
+        status=query.status,
+        since=query.since,
+        after=_read_cursor(query.cursor) if query.cursor else None,
+        limit=query.limit,
+    )
+    orders = await request.state["database"].read(lambda tx: list_orders(tx, wanted))
+    page = orders[: query.limit]
+    return body_response(order_list_body(page, _cursor(page[-1]) if len(orders) > query.limit else None))
+
+
+async def _order_of(request: Request[State]) -> tuple[Caller, Order]:
+    """The order that the path names, if the caller may see it. Raises UnknownResource for every reason not to."""
+    caller = caller_of(request, Credential.ORDER_TOKEN, Credential.SECRET_KEY)
+    found = await request.state["database"].read(lambda tx: find_order(tx, request.path_params["order_id"]))
+    if found is None:
+        raise UnknownResource
+    order, hashed = found
+    if not caller.is_trusted and not same_secret(token_hash(caller.token), hashed):
+        raise UnknownResource
+    return caller, order
+
+
+def _cursor(order: Order) -> str:
+    return base64.urlsafe_b64encode(f"{order.placed_at.isoformat()} {order.id}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, order_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(at), order_id
+    except (binascii.Error, ValueError):
+        detail = "This must be the next_cursor of an answer."
+        raise InvalidField(fields=(FieldError("/query/cursor", "invalid", detail),)) from None

@@ -1,0 +1,163 @@
+"""The composition root: the one place where the parts of the service are made and put together."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import httpx
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from checkout import __version__, api, pages
+from checkout.answers import Answers
+from checkout.assessing import Assessor
+from checkout.availability import Availability
+from checkout.caching import Spans
+from checkout.catalogue import Catalogue
+from checkout.checkouts import Checkouts
+from checkout.clocks import SandboxFollower, machine_clock
+from checkout.database import Database, open_database, record_quote_cart
+from checkout.edge import Edge, request_id_of
+from checkout.errors import CheckoutError, MethodNotAllowed, UnknownResource
+from checkout.keyring import Keyring
+from checkout.locally_client import LocallyClient, open_locally
+from checkout.openapi import build_document
+from checkout.orders import PathToPurchase
+from checkout.placing import Placing
+from checkout.problems import problem_response
+from checkout.quoting import Quoting
+from checkout.settings import Settings
+from checkout.state import State
+from checkout.stripe_client import open_stripe
+from checkout.tracking import Tracking
+from checkout.transport import open_client
+
+Clock = Callable[[], datetime]
+
+
+def create_app(
+    settings: Settings, *, upstreams: httpx.AsyncBaseTransport | None = None, clock: Clock | None = None
+) -> ASGIApp:
+    """The service as an ASGI application.
+
+    `upstreams` replaces the network to Locally and Stripe, `clock` the machine's clock; both are for tests.
+    """
+    follower = _follower(settings, upstreams) if settings.sandbox_clock and clock is None else None
+    time_of_day: Clock = clock or follower or machine_clock
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[State]:
+        async with AsyncExitStack() as stack:
+            if follower is not None:
+                stack.push_async_callback(follower.close)
+                await follower.refresh()
+            yield await _assemble(settings, upstreams, time_of_day, stack)
+
+    app = Starlette(
+        routes=[*api.routes, *pages.routes],
+        lifespan=lifespan,
+        exception_handlers={CheckoutError: _problem, HTTPException: _http_problem, Exception: _problem},
+    )
+    app.router.redirect_slashes = False
+    return Edge(app, settings, refresh_clock=follower.refresh if follower else None)
+
+
+async def _assemble(
+    settings: Settings, upstreams: httpx.AsyncBaseTransport | None, clock: Clock, stack: AsyncExitStack
+) -> State:
+    """Make every part and start what runs by itself; the stack ends them in the opposite order."""
+    keyring = Keyring(settings.encryption_key)
+    catalogue = Catalogue.load(settings.catalogue)
+    database = open_database(settings.database_url)
+    stack.push_async_callback(database.close)
+    await database.open()
+    locally = await stack.enter_async_context(open_locally(settings, transport=upstreams))
+    stripe = await stack.enter_async_context(open_stripe(settings, transport=upstreams))
+    availability = _availability(locally, settings, clock)
+    stack.push_async_callback(availability.close)
+    quoting = _quoting(locally, catalogue, database, settings, clock)
+    stack.push_async_callback(quoting.close)
+    paths = frozenset(PathToPurchase(path) for path in settings.paths)
+    assessor = Assessor(availability, quoting, catalogue, paths=paths, currencies=settings.currencies)
+    answers = Answers(keyring, settings.public_url)
+    tracking = Tracking(database, locally, clock=clock)
+    placing = Placing(
+        database,
+        assessor,
+        locally,
+        stripe,
+        keyring,
+        settings,
+        clock=clock,
+        render=answers.outcome,
+        on_placed=tracking.refresh,
+    )
+    checkouts = Checkouts(database, assessor, stripe, keyring, settings, clock=clock, render_created=answers.created)
+    stack.push_async_callback(placing.stop)
+    await placing.start()
+    return State(
+        settings=settings,
+        keyring=keyring,
+        clock=clock,
+        database=database,
+        availability=availability,
+        assessor=assessor,
+        checkouts=checkouts,
+        placing=placing,
+        answers=answers,
+        openapi=json.dumps(build_document(settings.public_url, __version__)).encode(),
+        ready=placing.is_running,
+    )
+
+
+def _availability(locally: LocallyClient, settings: Settings, clock: Clock) -> Availability:
+    places = settings.places_fresh
+    return Availability(
+        locally,
+        paths=[PathToPurchase(path) for path in settings.paths],
+        stock=Spans(settings.stock_fresh, settings.stock_renew, settings.stock_keep),
+        places=Spans(places, places, places),
+        now=time.monotonic,
+        clock=clock,
+    )
+
+
+def _quoting(
+    locally: LocallyClient, catalogue: Catalogue, database: Database, settings: Settings, clock: Clock
+) -> Quoting:
+    async def record_cart(cart_hash: str) -> None:
+        await database.write(lambda tx: record_quote_cart(tx, cart_hash, clock()))
+
+    return Quoting(
+        locally,
+        catalogue,
+        record_cart=record_cart,
+        host_domain=urlsplit(settings.public_url).hostname or settings.brand,
+        fresh=settings.quote_fresh,
+        now=time.monotonic,
+        clock=clock,
+    )
+
+
+def _follower(settings: Settings, upstreams: httpx.AsyncBaseTransport | None) -> SandboxFollower:
+    return SandboxFollower(open_client(settings.locally_base_url, timeout=2, transport=upstreams))
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    return problem_response(error, request_id=request_id_of(request))
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405 in the shape of all failures."""
+    assert isinstance(error, HTTPException)  # noqa: S101  For the type checker: registered for this class alone.
+    known = {404: UnknownResource(), 405: MethodNotAllowed()}.get(error.status_code)
+    response = problem_response(known or error, request_id=request_id_of(request))
+    if error.status_code == 405 and error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response

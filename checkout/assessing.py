@@ -1,0 +1,135 @@
+"""What a cart would be at a store right now: who has it, which way, at what price and tax."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from checkout.availability import Availability
+from checkout.catalogue import Catalogue
+from checkout.errors import PathNotOffered, StoreUnknown, UpstreamError
+from checkout.locally_client import StoreStock
+from checkout.money import currency_of_country
+from checkout.orders import BUILT_PATHS, Checkout, LineItem, PathToPurchase, PriceSource, Store
+from checkout.quoting import Quoting, UnitQuote
+
+Stocks = Mapping[str, StoreStock | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A cart at a store: its lines with prices and availability, and whether the path is offered for it."""
+
+    store: Store
+    currency: str
+    path_offered: bool
+    items: tuple[LineItem, ...]
+    as_of: datetime
+
+
+class Assessor:
+    """Asks for stock and prices together."""
+
+    def __init__(
+        self,
+        availability: Availability,
+        quoting: Quoting,
+        catalogue: Catalogue,
+        *,
+        paths: frozenset[PathToPurchase],
+        currencies: Mapping[str, str],
+    ) -> None:
+        self._availability = availability
+        self._quoting = quoting
+        self._catalogue = catalogue
+        self._paths = paths & BUILT_PATHS
+        self._currencies = currencies
+
+    async def assess(
+        self, store_id: int, path: PathToPurchase, items: tuple[LineItem, ...], *, through: bool = False
+    ) -> Assessment:
+        """A new or changed cart.
+
+        Raises StoreUnknown, PathNotOffered (the brand or the store does not offer it), UpstreamUnavailable.
+        """
+        if path not in self._paths:
+            raise PathNotOffered("This path to purchase is not offered.")
+        reading = await self._availability.read_stores(store_id, [line.upc for line in items], through=through)
+        store = reading.store
+        if store is None:
+            raise StoreUnknown
+        if not _path_offered(path, reading.stocks):
+            raise PathNotOffered
+        currency = self._currency(store)
+        quotes = await self._quoting.quote(store, path, _unpriced(items), currency=currency, through=through)
+        lines = tuple(self._line(line, path, reading.stocks.get(line.upc), quotes.get(line.upc)) for line in items)
+        as_of = min([reading.as_of, *(quote.as_of for quote in quotes.values())])
+        return Assessment(store, currency, path_offered=True, items=lines, as_of=as_of)
+
+    async def reassess(self, checkout: Checkout) -> Assessment:
+        """The checkout's cart, read afresh from Locally; where no price can be read, the known one stays.
+
+        Raises UpstreamError where stock cannot be read.
+        """
+        path, items = checkout.path_to_purchase, checkout.items
+        reading, quotes = await asyncio.gather(
+            self._availability.read_stores(checkout.store.id, [line.upc for line in items], through=True),
+            self._fresh_quotes(checkout),
+        )
+        lines = tuple(self._line(line, path, reading.stocks.get(line.upc), quotes.get(line.upc)) for line in items)
+        offered = path in self._paths and _path_offered(path, reading.stocks)
+        return Assessment(checkout.store, checkout.currency, path_offered=offered, items=lines, as_of=reading.as_of)
+
+    async def _fresh_quotes(self, checkout: Checkout) -> Mapping[str, UnitQuote]:
+        upcs = _unpriced(checkout.items)
+        try:
+            return await self._quoting.quote(
+                checkout.store, checkout.path_to_purchase, upcs, currency=checkout.currency, through=True
+            )
+        except UpstreamError:
+            # Locally judges the price again at validate, so a missed reading costs nothing but a later answer.
+            return {}
+
+    def _line(
+        self, line: LineItem, path: PathToPurchase, stock: StoreStock | None, quote: UnitQuote | None
+    ) -> LineItem:
+        product = self._catalogue.get(line.upc)
+        known = line.changed(
+            name=product.name if product else line.name,
+            image_url=product.image_url if product else line.image_url,
+            available=_is_available(line, path, stock),
+            refused=False,
+        )
+        if quote is None or quote.unit_price is None:
+            return known
+        if quote.source is PriceSource.CATALOGUE and line.price_source is PriceSource.LOCALLY:
+            return known  # What the store itself said before is the better price.
+        return known.changed(
+            unit_price=quote.unit_price,
+            tax_per_unit=quote.tax_per_unit,
+            shipping=quote.shipping,
+            price_source=quote.source,
+        )
+
+    def _currency(self, store: Store) -> str:
+        return self._currencies.get(str(store.id)) or currency_of_country(store.address.country) or "USD"
+
+
+def _unpriced(items: tuple[LineItem, ...]) -> list[str]:
+    """What needs a quote: a price that the brand's server gave is Locally's to verify, not ours to ask."""
+    return [line.upc for line in items if line.price_source is not PriceSource.GIVEN]
+
+
+def _path_offered(path: PathToPurchase, stocks: Stocks) -> bool:
+    """Whether the path is offered for everything that is there; a cart of which nothing is there says nothing."""
+    if path is PathToPurchase.STS:
+        return all(stock is not None and path in stock.paths for stock in stocks.values())
+    return all(path in stock.paths for stock in stocks.values() if stock is not None and stock.in_stock)
+
+
+def _is_available(line: LineItem, path: PathToPurchase, stock: StoreStock | None) -> bool:
+    if stock is None:
+        return False
+    if path is PathToPurchase.STS:
+        return path in stock.paths  # The brand ships it: the store's own shelf does not matter.
+    return stock.in_stock and (stock.quantity_on_hand is None or stock.quantity_on_hand >= line.quantity)

@@ -1,0 +1,100 @@
+"""Orders."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, insert, or_, select, update
+
+from checkout.database.engines import Transaction
+from checkout.database.tables import orders
+from checkout.errors import LostRace
+from checkout.orders import Order
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTokens:
+    """The hashes of an order's token (the shopper's page) and link (the masked page)."""
+
+    token: str
+    link: str
+
+
+async def insert_order(tx: Transaction, order: Order, attempt_id: str, tokens: OrderTokens) -> None:
+    """Write a new order. Raises LostRace if the checkout or the cart has one already."""
+    await tx.execute(
+        insert(orders).values(
+            **_row(order),
+            attempt_id=attempt_id,
+            token_hash=tokens.token,
+            link_hash=tokens.link,
+            updated_at=order.placed_at,
+        )
+    )
+
+
+async def find_order(tx: Transaction, order_id: str) -> tuple[Order, str] | None:
+    """The order and the hash of its token."""
+    statement = select(orders.c.document, orders.c.token_hash).where(orders.c.id == order_id)
+    row = (await tx.execute(statement)).first()
+    return None if row is None else (Order.model_validate_json(row.document), row.token_hash)
+
+
+async def find_order_by_link(tx: Transaction, link_hash: str) -> Order | None:
+    row = (await tx.execute(select(orders.c.document).where(orders.c.link_hash == link_hash))).first()
+    return None if row is None else Order.model_validate_json(row.document)
+
+
+async def order_of_checkout(tx: Transaction, checkout_id: str) -> Order | None:
+    row = (await tx.execute(select(orders.c.document).where(orders.c.checkout_id == checkout_id))).first()
+    return None if row is None else Order.model_validate_json(row.document)
+
+
+async def save_order(tx: Transaction, order: Order, now: datetime) -> None:
+    """Write what became of an order. Raises LostRace if there is no such order."""
+    statement = update(orders).where(orders.c.id == order.id).values(**_row(order), updated_at=now)
+    if (await tx.execute(statement)).rowcount != 1:
+        raise LostRace
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders to list: of a brand, by status, changed since, after a place in the list (newest first)."""
+
+    brand: str
+    status: str | None = None
+    since: datetime | None = None
+    after: tuple[datetime, str] | None = None
+    limit: int = 50
+
+
+async def list_orders(tx: Transaction, wanted: OrderFilter) -> list[Order]:
+    """Orders, newest first, one more than `limit` if there are more."""
+    columns = orders.c
+    conditions: list[Any] = [columns.brand == wanted.brand]
+    if wanted.status is not None:
+        conditions.append(columns.status == wanted.status)
+    if wanted.since is not None:
+        conditions.append(columns.updated_at >= wanted.since)
+    if wanted.after is not None:
+        at, order_id = wanted.after
+        conditions.append(or_(columns.placed_at < at, and_(columns.placed_at == at, columns.id < order_id)))
+    statement = (
+        select(columns.document)
+        .where(*conditions)
+        .order_by(columns.placed_at.desc(), columns.id.desc())
+        .limit(wanted.limit + 1)
+    )
+    return [Order.model_validate_json(row.document) for row in await tx.execute(statement)]
+
+
+def _row(order: Order) -> dict[str, Any]:
+    return {
+        "id": order.id,
+        "checkout_id": order.checkout_id,
+        "brand": order.brand,
+        "cart_hash": order.cart_hash,
+        "status": order.status,
+        "placed_at": order.placed_at,
+        "document": order.model_dump_json(exclude={"status"}),
+    }

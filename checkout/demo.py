@@ -1,0 +1,181 @@
+"""`checkout demo`: the service and, as a process of its own, the sandbox, with everything filled in."""
+
+import base64
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from checkout.sandbox import BRAND_TOKEN, WEBHOOK_TOKEN
+from checkout.settings import Settings, load_settings
+
+PUBLISHABLE_KEY = "cpk_test_demo"
+SECRET_KEY = "csk_test_demo"  # noqa: S105  The demo serves made-up stores on this machine only.
+_SANDBOX_START_SECONDS = 30
+
+# Reading back takes minutes in earnest; whoever plays with faults wants to see the outcome.
+_QUICK_SPANS = {
+    "CHECKOUT_READBACK_DELAYS": "0.5,1,2,3,5",
+    "CHECKOUT_READBACK_INTERVAL": "5",
+    "CHECKOUT_READBACK_UNTIL": "60",
+    "CHECKOUT_NOT_PLACED_AFTER": "15",
+    "CHECKOUT_NOT_PLACED_AFTER_REFUSAL": "5",
+    "CHECKOUT_RECOVERY_INTERVAL": "2",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a user of the demo needs to know; printed as one line of JSON with `--json`."""
+
+    url: str
+    sandbox_url: str
+    publishable_key: str
+    secret_key: str
+    webhook_token: str
+    locally_token: str
+
+
+class SandboxFailed(Exception):
+    """The sandbox did not start; the message says why."""
+
+
+def sandbox_state(database: Path) -> Path:
+    """The sandbox's own file, beside the database."""
+    return database.with_name(f"{database.name}.sandbox")
+
+
+@contextmanager
+def running_sandbox(port: int, state: Path) -> Iterator[str]:
+    """The sandbox as a child process; gives its URL. Raises SandboxFailed.
+
+    It ends with us whatever happens: its standard input is a pipe that only we hold open. It runs in a session of its
+    own, so that Ctrl-C stops the service first and no answer is lost on the way out.
+    """
+    command = [sys.executable, "-m", "checkout", "sandbox", "--port", str(port), "--state", str(state), "--json"]
+    child = subprocess.Popen(  # noqa: S603  Our own program.
+        [*command, "--until-stdin-ends"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        yield _url_of(child)
+    finally:
+        if child.stdin is not None:
+            child.stdin.close()
+        try:
+            child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _url_of(child: "subprocess.Popen[bytes]") -> str:
+    """What the child says once it serves; it ends without a word where it cannot."""
+    line = child.stdout.readline() if child.stdout else b""
+    if not line:
+        raise SandboxFailed("the sandbox did not start; its own line above says why")
+    return str(json.loads(line)["url"])
+
+
+def demo_settings(url: str, sandbox_url: str, database: Path) -> Settings:
+    """The demo's settings; any CHECKOUT_... variable of the environment overrides them.
+
+    Raises SettingsFault for those that do not fit.
+    """
+    catalogue = _write_catalogue(sandbox_url, database)
+    demo = {
+        "CHECKOUT_LOCALLY_API_TOKEN": BRAND_TOKEN,
+        "CHECKOUT_LOCALLY_COMPANY_ID": "1",
+        "CHECKOUT_LOCALLY_WEBHOOK_TOKENS": WEBHOOK_TOKEN,
+        "CHECKOUT_STRIPE_SECRET_KEY": "sk_test_demo",
+        "CHECKOUT_STRIPE_PUBLISHABLE_KEY": "pk_test_demo",
+        "CHECKOUT_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
+        "CHECKOUT_SECRET_KEY": SECRET_KEY,
+        "CHECKOUT_ENCRYPTION_KEY": _encryption_key(database),
+        "CHECKOUT_PATHS": "bopis,ropis,sts",
+        "CHECKOUT_BRAND": "demo",
+        "CHECKOUT_CATALOGUE": str(catalogue),
+        "CHECKOUT_SANDBOX_CLOCK": "1",
+        "CHECKOUT_LOG_LEVEL": "warning",
+        "CHECKOUT_PUBLIC_URL": url,
+        **_QUICK_SPANS,
+    }
+    ours = {
+        "CHECKOUT_LOCALLY_BASE_URL": sandbox_url,
+        "CHECKOUT_STRIPE_API_BASE": sandbox_url,
+        "CHECKOUT_DATABASE_URL": f"sqlite:///{database}",
+    }
+    return load_settings({**demo, **os.environ, **ours})
+
+
+def facts_of(settings: Settings, url: str, sandbox_url: str) -> Facts:
+    tokens = settings.locally_webhook_tokens
+    return Facts(
+        url=url,
+        sandbox_url=sandbox_url,
+        publishable_key=settings.publishable_key,
+        secret_key=settings.secret_key.get_secret_value(),
+        webhook_token=tokens[0].get_secret_value() if tokens else "",
+        locally_token=settings.locally_api_token.get_secret_value(),
+    )
+
+
+def as_json(facts: Facts) -> str:
+    return json.dumps(asdict(facts))
+
+
+def as_text(facts: Facts) -> str:
+    """What stands on the terminal while the demo runs."""
+    try_line = "checkout try" if facts.url.endswith(":8000") else f"checkout try --url {facts.url}"
+    return f"""
+The demo is running. Everything in it is made up: stores, cards, money.
+
+  The service    {facts.url}            (a guide for people)
+  The sandbox    {facts.sandbox_url}/_sandbox/ledger   (orders, holds and calls at "Locally" and "Stripe")
+
+  publishable key  {facts.publishable_key}
+  secret key       {facts.secret_key}
+
+Buy something now, in a second terminal:
+
+  .venv/bin/{try_line}
+
+Ctrl-C ends both.
+"""
+
+
+def _encryption_key(database: Path) -> str:
+    """A key kept beside the database, so that what it sealed can be opened after a restart."""
+    path = database.with_name(f"{database.name}.key")
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    return path.read_text()
+
+
+def _write_catalogue(sandbox_url: str, database: Path) -> Path:
+    """The brand's catalogue, as the service reads it from a file, from what the sandbox sells."""
+    path = database.with_name(f"{database.name}.catalogue.json")
+    answer = httpx.get(f"{sandbox_url}/_sandbox/catalogue", timeout=_SANDBOX_START_SECONDS, trust_env=False)
+    rows = [_catalogue_row(product, sandbox_url) for product in answer.json()["products"]]
+    path.write_text(json.dumps({"products": rows}, indent=1))
+    return path
+
+
+def _catalogue_row(product: dict[str, Any], sandbox_url: str) -> dict[str, Any]:
+    return {
+        "upc": product["upc"],
+        "name": product["name"],
+        "image_url": f"{sandbox_url}{product['image_url']}",
+        "price": f"{product['price'] / 100:.2f}",
+        "currency": product["currency"],
+        "style": product["style"],
+        "attributes": product["attributes"],
+    }

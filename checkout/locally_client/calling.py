@@ -1,0 +1,119 @@
+"""One call to Locally: sent within its time, logged in one line, and its failure told as one of the four kinds."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import httpx
+import structlog
+
+from checkout.errors import NotSent, OutcomeUnknown, UpstreamUnavailable
+from checkout.locally_client.answers import Reply, open_reply
+from checkout.transport import FAILURES, classify, fetch
+
+T = TypeVar("T")
+Params = Mapping[str, str | int]
+NO_PARAMS: Params = {}
+
+_log = structlog.get_logger("checkout.locally")
+
+
+class CallRecord(NamedTuple):
+    """What may be told about a call: no body, no token, no query. `status` is None where no answer came."""
+
+    call: str
+    status: int | None
+    ms: int
+    request_id: str | None
+    error_code: int | None
+    failure: str | None
+
+
+class Caller:
+    """Sends calls and keeps the rules that all of them share."""
+
+    def __init__(
+        self, token: str, read_timeout: float, write_timeout: float, on_call: Callable[[CallRecord], None] | None
+    ) -> None:
+        self._headers = {"Locally-Api-Token": token}
+        self._read_timeout = read_timeout
+        self._write_timeout = write_timeout
+        self._on_call = on_call
+
+    async def read(
+        self, client: httpx.AsyncClient, call: str, path: str, judge: Callable[[Reply], T], params: Params = NO_PARAMS
+    ) -> T:
+        """Read, and once more after a short pause if that failed; both within the read timeout."""
+        ends = time.monotonic() + self._read_timeout
+        try:
+            return judge(await self._read_once(client, call, path, params, within=self._read_timeout))
+        except UpstreamUnavailable:
+            pause = random.uniform(0.02, 0.15)  # noqa: S311  # Jitter is no secret.
+            left = ends - time.monotonic() - pause
+            if left < pause:
+                raise
+        await asyncio.sleep(pause)
+        return judge(await self._read_once(client, call, path, params, within=left))
+
+    async def _read_once(
+        self, client: httpx.AsyncClient, call: str, path: str, params: Params, *, within: float
+    ) -> Reply:
+        try:
+            return await self._send(client, call, "GET", path, within=within, params=params)
+        except FAILURES as failure:
+            raise UpstreamUnavailable from failure
+
+    async def write(
+        self, client: httpx.AsyncClient, call: str, path: str, *, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> Reply:
+        """Send a write exactly once. Raises NotSent or OutcomeUnknown where no answer came."""
+        try:
+            return await self._send(
+                client, call, "POST", path, within=self._write_timeout, headers=headers or {}, **body
+            )
+        except FAILURES as failure:
+            kind = NotSent if classify(failure) == "not_sent" else OutcomeUnknown
+            raise kind from failure
+
+    async def _send(
+        self,
+        client: httpx.AsyncClient,
+        call: str,
+        method: str,
+        path: str,
+        *,
+        within: float,
+        headers: Mapping[str, str] | None = None,
+        **request: Any,
+    ) -> Reply:
+        started = time.perf_counter()
+        reply, failure = None, None
+        try:
+            exchange = await fetch(
+                client, method, path, within=within, headers={**self._headers, **(headers or {})}, **request
+            )
+            reply = open_reply(exchange)
+            return reply
+        except BaseException as error:
+            failure = type(error).__name__
+            raise
+        finally:
+            self._tell(call, started, reply, failure)
+
+    def _tell(self, call: str, started: float, reply: Reply | None, failure: str | None) -> None:
+        record = CallRecord(
+            call=call,
+            status=reply.status if reply else None,
+            ms=round((time.perf_counter() - started) * 1000),
+            request_id=reply.request_id if reply else None,
+            error_code=reply.error_code if reply else None,
+            failure=failure,
+        )
+        known = {name: value for name, value in record._asdict().items() if value is not None}
+        if reply and reply.lookup:
+            known["lookup"] = reply.lookup
+        _log.info("locally_call", **known)
+        if self._on_call:
+            self._on_call(record)

@@ -1,0 +1,155 @@
+"""The examples of the document. Answers are rendered by the same functions as real ones, so they cannot drift."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from checkout import schemas
+from checkout.availability import PlaceFound, StoreOffer, StoreOfferItem, StoreSearchResult
+from checkout.database import TimelineEntry
+from checkout.money import Money
+from checkout.orders import (
+    Address,
+    Checkout,
+    CheckoutStatus,
+    LineItem,
+    Location,
+    OpeningHours,
+    Order,
+    OrderItem,
+    OrderTotals,
+    PathToPurchase,
+    Payment,
+    PriceSource,
+    Shopper,
+    Store,
+)
+
+_NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
+_UPC = "686487455948"
+_BOPIS = PathToPurchase.BOPIS
+_PATHS = (PathToPurchase.BOPIS, PathToPurchase.ROPIS)
+
+_SHOPPER: dict[str, Any] = {
+    "email": "jane@example.com",
+    "phone": "+13125550100",
+    "first_name": "Jane",
+    "last_name": "Doe",
+    "address": "600 S Michigan Ave",
+    "city": "Chicago",
+    "state": "IL",
+    "zip": "60605",
+    "country": "US",
+}
+_CART: dict[str, Any] = {
+    "store_id": 37175,
+    "path_to_purchase": "bopis",
+    "items": [{"upc": _UPC, "quantity": 1}],
+}
+
+QUOTE_REQUEST = _CART
+CREATE_CHECKOUT: dict[str, Any] = {**_CART, "shopper": _SHOPPER, "host_domain": "www.example.com", "locale": "en-US"}
+CHANGE_CHECKOUT: dict[str, Any] = {"store_id": 37176, "shopper": {"address_2": "Apartment 5", "email": None}}
+PLACE_REQUEST: dict[str, Any] = {
+    "setup_intent_id": "seti_1PqRsTuVwXyZ",
+    "expected_total": {"amount": 24806, "currency": "USD"},
+}
+EMPTY_BODY: dict[str, Any] = {}
+
+
+def _usd(amount: int) -> Money:
+    return Money(amount=amount, currency="USD")
+
+
+_STORE = Store(
+    id=37175,
+    name="Main Street Sports",
+    address=Address(address="1200 N Milwaukee Ave", city="Chicago", state="IL", zip="60647", country="US"),
+    location=Location(lat=41.9113, lng=-87.6777),
+    phone="+17735550123",
+    time_zone="America/Chicago",
+    open_now=True,
+    today_hours="7am-8pm",
+    hours=(OpeningHours(day=0, opens="07:00", closes="20:00"), OpeningHours(day=6, opens=None, closes=None)),
+)
+_LINE = LineItem(
+    upc=_UPC,
+    quantity=1,
+    name="Trail Running Shoe, size 8",
+    image_url="https://www.example.com/shoe.jpg",
+    unit_price=_usd(22500),
+    tax_per_unit=_usd(2306),
+    price_source=PriceSource.LOCALLY,
+    available=True,
+)
+_CHECKOUT = Checkout(
+    id="chk_3fGh7Jk9Lm",
+    brand="acme",
+    version=3,
+    status=CheckoutStatus.READY,
+    store=_STORE,
+    currency="USD",
+    path_to_purchase=_BOPIS,
+    items=(_LINE,),
+    shopper=Shopper(**_SHOPPER),
+    payment=Payment(publishable_key="pk_test_example", account=None, currency="USD"),
+    created_at=_NOW,
+    expires_at=_NOW + timedelta(hours=1),
+)
+_ORDER = Order(
+    id="ord_8nB2vC4xZ1",
+    checkout_id=_CHECKOUT.id,
+    brand="acme",
+    path_to_purchase=_BOPIS,
+    cart_hash="a3f1c9",
+    locally_order_url="https://www.locally.com/order/a3f1c9/example",
+    placed_at=_NOW,
+    store=_STORE,
+    items=(OrderItem(upc=_UPC, name=_LINE.name, quantity=1, status="ordered", total=_usd(24806), refunded=_usd(0)),),
+    shopper=_CHECKOUT.shopper,
+    totals=OrderTotals(total=_usd(24806), authorized=_usd(24806), charged=_usd(0), refunded=_usd(0)),
+)
+_ORDER_VIEW = schemas.OrderView(
+    id=_ORDER.id,
+    status=_ORDER.status,
+    url="https://checkout.example.com/o/ol_example",
+    token="ot_example",  # noqa: S106  # Shows the form of a token and opens nothing.
+)
+_OFFER = StoreOffer(
+    store=_STORE,
+    distance_value=2.4,
+    paths=_PATHS,
+    has_all=True,
+    items=(StoreOfferItem(upc=_UPC, quantity=1, in_stock=True, quantity_on_hand=10, missing=0),),
+)
+_SEARCH = StoreSearchResult(
+    stores=(_OFFER,),
+    near=Location(lat=41.88, lng=-87.63),
+    radius=25,
+    unit="mi",
+    as_of=_NOW,
+    stale=False,
+    widen=50,
+)
+_PLACE = PlaceFound(label="Chicago, IL", lat=41.87, lng=-87.63, postal_code="60605", country="US")
+
+PLACES: BaseModel = schemas.places_body((_PLACE,))
+STORES: BaseModel = schemas.stores_body(_SEARCH)
+QUOTE: BaseModel = schemas.quote_body(_STORE.id, _BOPIS, (_LINE,), currency="USD", tax_estimated=True, as_of=_NOW)
+CREATED: BaseModel = schemas.checkout_body(_CHECKOUT, token="ct_example")  # noqa: S106  # Shows the form only.
+READY: BaseModel = schemas.checkout_body(_CHECKOUT)
+PLACING: BaseModel = schemas.checkout_body(_CHECKOUT.changed(status=CheckoutStatus.PLACING, version=4))
+PLACED: BaseModel = schemas.checkout_body(_CHECKOUT.changed(status=CheckoutStatus.PLACED, version=5), order=_ORDER_VIEW)
+CANCELED: BaseModel = schemas.checkout_body(_CHECKOUT.changed(status=CheckoutStatus.CANCELED, version=4))
+SETUP_INTENT: BaseModel = schemas.SetupIntentBody(
+    id="seti_1PqRsTuVwXyZ",
+    client_secret="seti_1PqRsTuVwXyZ_secret_example",  # noqa: S106  # Shows the form only.
+    publishable_key="pk_test_example",
+    account=None,
+    api_base=None,
+)
+ORDER: BaseModel = schemas.order_body(_ORDER, masked=True)
+ORDERS: BaseModel = schemas.order_list_body((_ORDER,), None)
+TIMELINE: BaseModel = schemas.timeline_body((TimelineEntry(_NOW, "placed", {"cart_hash": "a3f1c9"}),), masked=False)
+HEALTH: BaseModel = schemas.HealthBody()

@@ -1,0 +1,38 @@
+"""The front page: what runs here, and how to buy something with curl."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from checkout.pages.rendering import render_page
+from checkout.settings import Settings
+from checkout.state import State
+
+
+async def guide(request: Request[State]) -> Response:
+    """A guide for whoever opens the service. It shows nothing that a browser may not know."""
+    settings = request.state["settings"]
+    return render_page(
+        "guide.html",
+        brand=settings.brand,
+        url=settings.public_url,
+        mode=settings.mode,
+        key=settings.publishable_key if settings.mode == "test" else None,
+        stripe=settings.stripe_api_base,
+        sandbox=find_sandbox(settings),
+    )
+
+
+def find_sandbox(settings: Settings) -> str | None:
+    """The address of a sandbox on this machine that plays an upstream, None where there is none."""
+    return next((url for url in (settings.locally_base_url, settings.stripe_api_base) if _is_local(url)), None)
+
+
+def _is_local(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # It is a name.
+        return host == "localhost"

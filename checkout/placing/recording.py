@@ -1,0 +1,367 @@
+"""The writes of placing: each names the status it expects, and what belongs together is one transaction."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+
+from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, next_status
+from checkout.database import (
+    Database,
+    KeyName,
+    OrderTokens,
+    Transaction,
+    add_to_timeline,
+    begin_call,
+    count_validate,
+    delete_holds,
+    end_call,
+    find_attempt,
+    find_key,
+    get_checkout,
+    insert_hold,
+    insert_order,
+    intent_use,
+    put_event,
+    rearm_commit,
+    save_attempt,
+    save_checkout,
+    spend_intent,
+)
+from checkout.errors import (
+    CardDeclined,
+    CheckoutError,
+    DatabaseUnavailable,
+    LostRace,
+)
+from checkout.idempotency import KeyBook
+from checkout.keyring import Keyring, token_hash
+from checkout.money import Money
+from checkout.orders import (
+    Checkout,
+    CheckoutStatus,
+    ItemStatus,
+    LineItem,
+    Order,
+    OrderItem,
+    OrderTotals,
+    PathToPurchase,
+    open_status,
+)
+from checkout.placing.outcomes import IN_REVIEW, UNCONFIRMED, Outcome, Render, outcome_of, write_refusal
+from checkout.placing.taking_up import MOST_VALIDATES
+from checkout.settings import Settings
+
+T = TypeVar("T")
+
+VALIDATE, COMMIT = "cart/validate", "cart/commit"
+# About half a minute in all; what is still unwritten then is found again by reading back.
+_INSIST_PAUSES = (0.1, 0.2, 0.5, 1, 2, 4, 8, 15)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Holds to put on the books: `possible` or `open`, and how we came to them."""
+
+    state: str
+    reason: str
+
+
+class Recorder:
+    """Writes what happened to an attempt."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime],
+        render: Render,
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._settings = settings
+        self._clock = clock
+        self._render = render
+        self._keys = KeyBook(keyring)
+
+    async def intent_verified(self, was: Attempt, checkout: Checkout) -> None:
+        """Cart and card were looked at and are right; `checkout` has the prices as just read."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> None:
+            checked = was
+            if was.status is AttemptStatus.RECEIVED:
+                checked = await self._step(tx, was, AttemptEvent.CART_CHECKED, now)
+            await self._step(tx, checked, AttemptEvent.INTENT_VERIFIED, now)
+            await save_checkout(tx, checkout, checkout)
+
+        await self._database.write(work)
+
+    async def _step(self, tx: Transaction, was: Attempt, event: AttemptEvent, now: datetime, **values: Any) -> Attempt:
+        moved = was.changed(status=next_status(was.status, event), updated_at=now, **values)
+        await save_attempt(tx, was, moved)
+        await add_to_timeline(tx, was.checkout_id, now, f"attempt.{event}", attempt=was.id, status=moved.status)
+        return moved
+
+    async def begin_validate(self, was: Attempt) -> Attempt:
+        """Mark, durably, that validate is about to be sent; the key now belongs to this body."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> Attempt:
+            begun = await self._step(tx, was, AttemptEvent.VALIDATE_BEGUN, now, validate_tries=was.validate_tries + 1)
+            if was.setup_intent_id is not None:
+                await count_validate(tx, was.setup_intent_id, +1)
+            await begin_call(tx, was.id, VALIDATE, now)
+            await self._keys.bind(tx, _key(was))
+            return begun
+
+        return await self._database.write(work)
+
+    async def begin_commit(self, was: Attempt) -> Attempt:
+        """Mark, durably, that commit is about to be sent. Raises LostRace if one was sent for this attempt."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> Attempt:
+            begun = await self._step(tx, was, AttemptEvent.COMMIT_BEGUN, now, commit_tries=was.commit_tries + 1)
+            if was.commit_tries:
+                await rearm_commit(tx, was.id, now)
+            else:
+                await begin_call(tx, was.id, COMMIT, now)
+            return begun
+
+        return await self._database.write(work)
+
+    async def validate_again(self, was: Attempt, event: AttemptEvent, *, checkout: Checkout | None = None) -> None:
+        """Back to before validate: it was not sent, or it held nothing and the price has fallen."""
+        now = self._clock()
+        falls = was.price_falls + (event is AttemptEvent.PRICE_FELL)
+
+        async def work(tx: Transaction) -> None:
+            await self._step(tx, was, event, now, price_falls=falls)
+            await self._uncount(tx, was)
+            await end_call(tx, was.id, VALIDATE, now, event)
+            if checkout is not None:
+                await save_checkout(tx, checkout, checkout)
+
+        await self._insist(work)
+
+    async def _uncount(self, tx: Transaction, attempt: Attempt) -> None:
+        if attempt.setup_intent_id is not None:
+            await count_validate(tx, attempt.setup_intent_id, -1)
+
+    async def holds_placed(self, was: Attempt, cart_hash: str, cart_jwt: str, locally_session: str | None) -> None:
+        now = self._clock()
+        sealed = self._keyring.seal(cart_jwt.encode(), f"cart jwt {was.id}")
+
+        async def work(tx: Transaction) -> None:
+            await self._step(
+                tx,
+                was,
+                AttemptEvent.HOLDS_PLACED,
+                now,
+                cart_hash=cart_hash,
+                cart_jwt=sealed,
+                locally_session=locally_session,
+                validated_at=now,
+            )
+            await end_call(tx, was.id, VALIDATE, now, "holds_placed")
+
+        await self._insist(work)
+
+    async def commit_not_sent(self, was: Attempt) -> None:
+        now = self._clock()
+
+        async def work(tx: Transaction) -> None:
+            await self._step(tx, was, AttemptEvent.COMMIT_NOT_SENT, now)
+            await end_call(tx, was.id, COMMIT, now, "not_sent")
+
+        await self._insist(work)
+
+    async def commit_lost(self, was: Attempt, next_read_at: datetime, *, refused: bool) -> None:
+        """Whether there is an order is unknown: the shopper is told to wait, and we read back."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> None:
+            values = {"unknown_since": now, "next_read_at": next_read_at, "commit_refused": refused}
+            await self._step(tx, was, AttemptEvent.COMMIT_LOST, now, **values)
+            await end_call(tx, was.id, COMMIT, now, "refused" if refused else "unknown")
+            checkout = await get_checkout(tx, was.checkout_id)
+            await save_checkout(tx, checkout, checkout.changed(notice=UNCONFIRMED))
+
+        await self._insist(work)
+
+    async def note_read(self, was: Attempt, noted: Attempt) -> None:
+        """One more read-back that settled nothing."""
+        await self._database.write(lambda tx: save_attempt(tx, was, noted.changed(updated_at=self._clock())))
+
+    async def review(self, was: Attempt) -> None:
+        """A person has to decide."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> None:
+            await self._step(tx, was, AttemptEvent.EVIDENCE_MISSING, now)
+            checkout = await get_checkout(tx, was.checkout_id)
+            await save_checkout(tx, checkout, checkout.changed(notice=IN_REVIEW))
+            await put_event(tx, was.brand, "checkout.review", was.checkout_id, now)
+
+        await self._insist(work)
+
+    async def reject(
+        self, was: Attempt, error: CheckoutError, *, checkout: Checkout | None = None, holds: Holds | None = None
+    ) -> None:
+        """The attempt ends with a no; the checkout is open again, as `checkout` says it is now."""
+        now = self._clock()
+        declined = isinstance(error, CardDeclined)
+
+        async def work(tx: Transaction) -> None:
+            ended = await self._step(tx, was, AttemptEvent.REFUSED, now, refusal=write_refusal(error), cart_jwt=None)
+            open_again = await self._reopen(tx, was, now, checkout)
+            if was.status is AttemptStatus.VALIDATING:
+                await end_call(tx, was.id, VALIDATE, now, error.code)
+                if not declined and holds is None:
+                    await self._uncount(tx, was)
+            if declined and was.setup_intent_id is not None:
+                await spend_intent(tx, was.setup_intent_id)
+            await self._book(tx, was, open_again, holds, now)
+            if declined:
+                await self._store_answer(tx, ended, outcome_of(ended, open_again, None))
+            else:
+                await self._keys.free(tx, _key(was))
+
+        await self._insist(work)
+
+    async def give_up(self, was: Attempt, event: AttemptEvent, holds: Holds | None) -> None:
+        """The attempt ends without an order, and the shopper may try again with the same key."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> None:
+            use = await intent_use(tx, was.setup_intent_id) if was.setup_intent_id else None
+            last = use is not None and use.validates >= MOST_VALIDATES
+            refusal = json.dumps({"next_step": "new_card" if last else None})
+            await self._step(tx, was, event, now, refusal=refusal, cart_jwt=None)
+            if was.status is AttemptStatus.VALIDATING:
+                await end_call(tx, was.id, VALIDATE, now, "unknown")
+            checkout = await self._reopen(tx, was, now, None)
+            await self._book(tx, was, checkout, holds, now)
+            if was.status in {AttemptStatus.RECEIVED, AttemptStatus.CHECKED, AttemptStatus.INTENT_VERIFIED}:
+                await self._keys.free(tx, _key(was))
+            else:
+                await self._keys.close(tx, _key(was))
+
+        await self._insist(work)
+
+    async def _reopen(self, tx: Transaction, attempt: Attempt, now: datetime, fresh: Checkout | None) -> Checkout:
+        stored = await get_checkout(tx, attempt.checkout_id)
+        present = stored if fresh is None else stored.changed(items=fresh.items, path_offered=fresh.path_offered)
+        expires_at = now + timedelta(seconds=self._settings.checkout_life)
+        open_again = present.changed(status=open_status(present), notice=None, expires_at=expires_at)
+        return await save_checkout(tx, stored, open_again)
+
+    async def _book(
+        self, tx: Transaction, attempt: Attempt, checkout: Checkout, holds: Holds | None, now: datetime
+    ) -> None:
+        """Put holds on the books; a reservation has none."""
+        totals = checkout.totals
+        if holds is None or attempt.setup_intent_id is None or totals is None:
+            return
+        release = now + timedelta(seconds=self._settings.hold_life)
+        await insert_hold(
+            tx, attempt, state=holds.state, reason=holds.reason, amount=totals.total, now=now, release=release
+        )
+
+    async def not_placed(self, was: Attempt) -> None:
+        """It is proven that there is no order: the checkout is closed for good."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> None:
+            ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now, cart_jwt=None)
+            checkout = await get_checkout(tx, was.checkout_id)
+            closed = checkout.changed(status=CheckoutStatus.EXPIRED, not_placed=True, notice=None, ended_at=now)
+            saved = await save_checkout(tx, checkout, closed)
+            await self._book(tx, was, saved, Holds("open", "not_placed"), now)
+            await self._store_answer(tx, ended, outcome_of(ended, saved, None))
+
+        await self._insist(work)
+
+    async def placed(self, attempt_id: str, locally_order_url: str | None) -> Order:
+        """There is an order. Whatever the attempt's status became meanwhile, this is what counts."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> Order:
+            was = await find_attempt(tx, attempt_id)
+            if was is None:
+                raise LostRace
+            ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now, cart_jwt=None)
+            await end_call(tx, was.id, COMMIT, now, "placed")
+            checkout = await get_checkout(tx, was.checkout_id)
+            order = new_order(was, checkout, locally_order_url, now)
+            await insert_order(tx, order, was.id, self._tokens(order))
+            closed = checkout.changed(status=CheckoutStatus.PLACED, notice=None, ended_at=now)
+            saved = await save_checkout(tx, checkout, closed)
+            await delete_holds(tx, was.id)
+            await put_event(tx, was.brand, "checkout.placed", was.checkout_id, now)
+            await add_to_timeline(tx, was.checkout_id, now, "order.placed", order=order.id, cart_hash=order.cart_hash)
+            await self._store_answer(tx, ended, outcome_of(ended, saved, order))
+            return order
+
+        return await self._insist(work)
+
+    def _tokens(self, order: Order) -> OrderTokens:
+        return OrderTokens(
+            token=token_hash(self._keyring.token("ot", order.id)), link=token_hash(self._keyring.token("ol", order.id))
+        )
+
+    async def _store_answer(self, tx: Transaction, attempt: Attempt, outcome: Outcome) -> None:
+        row = await find_key(tx, _key(attempt))
+        request_id = row.request_id if row else ""
+        await self._keys.store(tx, _key(attempt), self._render(outcome, request_id))
+
+    async def _insist(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+        """Write what an upstream has answered: if the database is gone, keep trying while we may."""
+        for pause in _INSIST_PAUSES:
+            try:
+                return await self._database.write(work)
+            except DatabaseUnavailable:
+                log.warning("database_unavailable", retry_in=pause)
+                await asyncio.sleep(pause)
+        return await self._database.write(work)
+
+
+def _key(attempt: Attempt) -> KeyName:
+    return KeyName(attempt.brand, "place", attempt.checkout_id, attempt.idempotency_key)
+
+
+def new_order(attempt: Attempt, checkout: Checkout, locally_order_url: str | None, now: datetime) -> Order:
+    """The order as we know it before Locally's cart has been read. Raises ValueError without prices or hash."""
+    totals = checkout.totals
+    if totals is None or attempt.cart_hash is None:
+        raise ValueError("an order needs its prices and its cart")
+    nothing = Money.zero(checkout.currency)
+    held = nothing if attempt.setup_intent_id is None else totals.total
+    first = ItemStatus.PENDING_BRAND if checkout.path_to_purchase is PathToPurchase.STS else ItemStatus.ORDERED
+    return Order(
+        id=f"ord_{secrets.token_hex(16)}",
+        checkout_id=checkout.id,
+        brand=checkout.brand,
+        path_to_purchase=checkout.path_to_purchase,
+        cart_hash=attempt.cart_hash,
+        locally_order_url=locally_order_url,
+        placed_at=now,
+        store=checkout.store,
+        items=tuple(_order_item(line, first) for line in checkout.items),
+        shopper=checkout.shopper,
+        totals=OrderTotals(total=totals.total, authorized=held, charged=nothing, refunded=nothing),
+    )
+
+
+def _order_item(line: LineItem, status: ItemStatus) -> OrderItem:
+    return OrderItem(upc=line.upc, name=line.name, quantity=line.quantity, status=status, total=line.total)

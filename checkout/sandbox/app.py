@@ -1,0 +1,122 @@
+"""Composition: all parts of the sandbox put together behind its front."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from checkout.sandbox.cart_v2 import CartApi
+from checkout.sandbox.controls import Controls
+from checkout.sandbox.front import Front
+from checkout.sandbox.incoming import BRAND_TOKEN, RETAILER_TOKEN, Caller, Incoming, Reply, cart_api, headless, refuse
+from checkout.sandbox.locating import Locating
+from checkout.sandbox.marketing import Marketing
+from checkout.sandbox.order_moves import OrderMoves
+from checkout.sandbox.ordering import Ordering
+from checkout.sandbox.parts import Parts
+from checkout.sandbox.pictures import picture
+from checkout.sandbox.shopping import Shopping
+from checkout.sandbox.validating import Validating
+
+HEADLESS = "/headless/api/1.0"
+V2 = "/api/v2"
+
+
+def create_sandbox(*, state: Path | None = None) -> Starlette:
+    """The sandbox as an ASGI app, without lifespan. With a `state` file it goes on where it was left."""
+    parts = Parts(state)
+    routes = [
+        Route("/", _guide, methods=["GET"]),
+        Route("/images/{name}.svg", picture, methods=["GET"]),
+        *Controls(parts).routes(),
+        *parts.stripe.control_routes(),
+        *_locating_routes(parts.locating),
+        *_cart_routes(parts.shopping, parts.validating, parts.ordering),
+        Route(HEADLESS + "/{rest:path}", headless(_unknown), methods=["GET", "POST"]),
+        *_v2_routes(parts.cart_api, parts.moves, parts.marketing),
+        *parts.stripe.routes(),
+    ]
+    front = Middleware(Front, faults=parts.faults, ledger=parts.ledger, tick=parts.timers.run_due)
+    return Starlette(routes=routes, middleware=[front])
+
+
+def _locating_routes(locating: Locating) -> list[BaseRoute]:
+    calls = {
+        "/location/suggest": locating.location_suggest,
+        "/location/switch/{lat}/{lng}": locating.location_switch,
+        "/location/address/suggest": locating.address_suggest,
+        "/location/address/validate": locating.address_validate,
+        "/conversion/start": locating.start,
+        "/conversion/store_data": locating.store_data,
+        "/conversion/product_data": locating.product_data,
+        "/conversion/buy_online_ecommerce_data": locating.ecommerce_data,
+        "/conversion/common": locating.common,
+        "/conversion/location_data/{type}/{store_id:int}": locating.location_data,
+        "/product/locate": locating.locate,
+    }
+    return [Route(HEADLESS + path, headless(handler), methods=["GET"]) for path, handler in calls.items()]
+
+
+def _cart_routes(shopping: Shopping, validating: Validating, ordering: Ordering) -> list[BaseRoute]:
+    calls = [
+        ("GET", "/session/id", shopping.session_id),
+        ("GET", "/session/user", shopping.session_user),
+        ("GET", "/cart/items/add", shopping.add_item),
+        ("POST", "/cart/items/add", shopping.add_item),
+        ("GET", "/cart", shopping.read_cart),
+        ("POST", "/cart", shopping.adjust),
+        ("GET", "/cart/checkout", shopping.read_cart),
+        ("POST", "/cart/validate_email", shopping.validate_email),
+        ("POST", "/cart/billing", shopping.billing),
+        ("POST", "/cart/auth", shopping.authorize),
+        ("POST", "/cart/order", shopping.order),
+        ("POST", "/cart/validate", validating.validate),
+        ("POST", "/cart/commit", ordering.commit),
+        ("POST", "/analytics", shopping.note),
+        ("GET", "/email/template/send", shopping.note),
+    ]
+    return [Route(HEADLESS + path, headless(handler), methods=[method]) for method, path, handler in calls]
+
+
+def _v2_routes(api: CartApi, moves: OrderMoves, marketing: Marketing) -> list[BaseRoute]:
+    return [
+        Route(V2 + "/carts", cart_api(api.list_carts), methods=["GET"]),
+        Route(V2 + "/carts/{page:int}", cart_api(api.list_carts), methods=["GET"]),
+        Route(V2 + "/cart/{cart_hash}", cart_api(api.detail), methods=["GET"]),
+        Route(V2 + "/cart/{cart_hash}/{upc}", cart_api(moves.update), methods=["POST"]),
+        Route(V2 + "/brand/{company_id:int}/stores", cart_api(marketing.stores), methods=["GET"]),
+        Route(V2 + "/brand/{company_id:int}/upc/{upcs}/stores", cart_api(marketing.stores_by_upc), methods=["GET"]),
+    ]
+
+
+def _unknown(_: Caller, __: Incoming) -> Reply:
+    raise refuse(404, "Not found")
+
+
+def _guide(_: Request) -> Response:
+    return JSONResponse(
+        {
+            "what": "A stand-in for Locally.com and Stripe. No card is charged, no store is asked.",
+            "locally": {
+                "headless": HEADLESS,
+                "cart_api": V2,
+                "tokens": {"brand": BRAND_TOKEN, "retailer": RETAILER_TOKEN},
+            },
+            "stripe": "/v1",
+            "controls": {
+                "GET /_sandbox/ledger": "orders, holds, charges, carts and calls",
+                "GET /_sandbox/catalogue": "products and stores, with stock and prices",
+                "GET|POST|DELETE /_sandbox/faults": "make calls fail",
+                "GET|POST /_sandbox/clock": "tell or advance the time",
+                "POST /_sandbox/stock": "change stock or price",
+                "GET|POST /_sandbox/settings": "switch the sandbox's assumptions",
+                "POST /_sandbox/stores/{id}": "change a store's paths, tax rate or required account",
+                "POST /_sandbox/webhooks": "where webhooks go",
+                "POST /_sandbox/orders/{hash}/{upc}": "the store's order screen",
+                "DELETE /_sandbox": "start afresh",
+            },
+        }
+    )

@@ -1,0 +1,270 @@
+"""The bodies of requests. Each `read_...` takes parsed JSON and gives a frozen request, or raises.
+
+InvalidField carries a pointer for each fault; NotAllowed one for each field that needs the secret key; PathNotOffered
+tells a path to purchase that does not exist.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from checkout.errors import FieldError, InvalidField, NotAllowed
+from checkout.money import Money
+from checkout.orders import Shopper
+from checkout.schemas import fields
+from checkout.schemas.faults import fault, validate
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class RequestBody(BaseModel):
+    """Base of the bodies: frozen, and a field we do not know is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LineRequest(RequestBody):
+    """One line item as asked for. The two prices take the secret key."""
+
+    upc: fields.Upc
+    quantity: fields.Quantity
+    message: fields.Message = None
+    unit_price: Money | None = None
+    tax_per_unit: Money | None = None
+
+
+def _each_upc_once(items: tuple[LineRequest, ...]) -> tuple[LineRequest, ...]:
+    seen: set[str] = set()
+    faults: list[InitErrorDetails] = []
+    for index, item in enumerate(items):
+        if item.upc in seen:
+            refusal = fault("duplicate_item", "This UPC stands in the cart already; raise its quantity instead.")
+            faults.append(InitErrorDetails(type=refusal, loc=(index, "upc"), input=None))
+        seen.add(item.upc)
+    if faults:
+        raise ValidationError.from_exception_data("items", faults)
+    return items
+
+
+Lines = Annotated[tuple[LineRequest, ...], AfterValidator(_each_upc_once), Field(min_length=1, max_length=20)]
+
+
+class ShopperRequest(RequestBody):
+    """Who buys. Absent and null both mean "not told" in a new checkout; in a change, null clears."""
+
+    # The country stands first because phone and postal code are judged by it.
+    country: fields.Country | None = None
+    email: fields.Email | None = None
+    phone: StrictStr | None = None
+    first_name: fields.Name | None = None
+    last_name: fields.Name | None = None
+    address: fields.AddressLine | None = None
+    address_2: fields.OptionalLine = None
+    city: fields.City | None = None
+    state: fields.State | None = None
+    zip: StrictStr | None = None
+    is_opt_in_consent: StrictBool | None = None
+    is_opt_in_consent_brand: StrictBool | None = None
+
+    @field_validator("phone")
+    @classmethod
+    def _judge_phone(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = info.context or {}
+        region = info.data.get("country") or known.get("country") or known.get("store_country") or "US"
+        return None if value is None else fields.normal_phone(value, region)
+
+    @field_validator("zip")
+    @classmethod
+    def _judge_zip(cls, value: str | None, info: ValidationInfo) -> str | None:
+        country = info.data.get("country") or (info.context or {}).get("country")
+        return None if value is None else fields.normal_postal_code(value, country)
+
+    def merged_into(self, shopper: Shopper) -> Shopper:
+        """The shopper after this change. Raises InvalidField if the postal code kept is none of the new country."""
+        values = {name: getattr(self, name) for name in self.model_fields_set}
+        for consent in ("is_opt_in_consent", "is_opt_in_consent_brand"):
+            if consent in values:
+                values[consent] = bool(values[consent])
+        merged = shopper.changed(**values)
+        if merged.zip and "country" in values and "zip" not in values:
+            return merged.changed(zip=_kept_zip(merged.zip, merged.country))
+        return merged
+
+
+def _kept_zip(code: str, country: str | None) -> str:
+    try:
+        return fields.normal_postal_code(code, country)
+    except ValueError:
+        detail = "The postal code kept so far does not fit the new country; send both."
+        raise InvalidField(fields=(FieldError("/shopper/zip", "invalid", detail),)) from None
+
+
+def _own_page(value: str, info: ValidationInfo) -> str:
+    """An absolute address on one of the brand's origins, so that we never send a shopper anywhere else."""
+    if len(value) > 2000:
+        raise fault("too_long", "This must have 2000 characters or fewer.")
+    origin = _origin(value)
+    if origin is None:
+        raise fault("invalid", "This must be an absolute address that begins with https:// or http://.")
+    if origin not in {_origin(allowed) for allowed in (info.context or {}).get("allowed_origins", ())}:
+        raise fault("not_allowed_origin", "This address is not on one of the registered origins.")
+    return value
+
+
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port. None for what browsers and we could read differently."""
+    if not url.isascii() or any(char <= " " or char in '\\\x7f"<>' for char in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+        return None
+    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+
+
+ReturnUrl = Annotated[
+    StrictStr, AfterValidator(_own_page), WithJsonSchema({"type": "string", "format": "uri", "maxLength": 2000})
+]
+
+
+class QuoteRequest(RequestBody):
+    """What a cart costs at a store is asked with this."""
+
+    store_id: fields.StoreId
+    path_to_purchase: fields.Path
+    items: Lines
+
+
+class CreateCheckout(QuoteRequest):
+    """What a checkout is opened with; the shopper may come later, in parts."""
+
+    shopper: ShopperRequest | None = None
+    host_domain: fields.HostDomain | None = None
+    locale: fields.Locale | None = None
+    return_url: ReturnUrl | None = None
+
+
+def _not_null(value: Any) -> Any:
+    if value is None:
+        raise fault("invalid", "This cannot be cleared.")
+    return value
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """What `_not_null` judges, told in the schema too."""
+    schema.update(schema.pop("anyOf")[0])
+    del schema["default"]
+
+
+class ChangeCheckout(RequestBody):
+    """A JSON Merge Patch of a checkout: what is absent stays, null clears, `items` are replaced whole."""
+
+    # `model_fields_set` tells the two apart: an absent field and a null one both read None.
+
+    store_id: Annotated[fields.StoreId | None, BeforeValidator(_not_null)] = Field(
+        None, json_schema_extra=_without_null
+    )
+    path_to_purchase: Annotated[fields.Path | None, BeforeValidator(_not_null)] = Field(
+        None, json_schema_extra=_without_null
+    )
+    items: Annotated[Lines | None, BeforeValidator(_not_null)] = Field(None, json_schema_extra=_without_null)
+    shopper: ShopperRequest | None = None
+    host_domain: fields.HostDomain | None = None
+    locale: fields.Locale | None = None
+    return_url: ReturnUrl | None = None
+
+    def merged_shopper(self, shopper: Shopper) -> Shopper:
+        """The shopper after this change. Raises InvalidField, see `ShopperRequest.merged_into`."""
+        if "shopper" not in self.model_fields_set:
+            return shopper
+        return self.shopper.merged_into(shopper) if self.shopper else Shopper()
+
+
+class PlaceRequest(RequestBody):
+    """What a checkout is placed with. A reservation needs no SetupIntent; `external` takes the secret key."""
+
+    setup_intent_id: fields.SetupIntentId | None = None
+    expected_total: Money
+    setup_intent_origin: Literal["external"] | None = None
+
+
+class EmptyBody(RequestBody):
+    """`{}`: for calls that need nothing but their path."""
+
+
+def read_quote_request(data: Any, *, trusted: bool) -> QuoteRequest:
+    _refuse_untrusted(_prices_in(data), trusted=trusted)
+    return validate(QuoteRequest, data)
+
+
+def read_create_checkout(
+    data: Any, *, trusted: bool, allowed_origins: Iterable[str] = (), store_country: str | None = None
+) -> CreateCheckout:
+    """`store_country` is where a phone number without +... belongs if the shopper names no country."""
+    _refuse_untrusted(_prices_in(data), trusted=trusted)
+    context = {"allowed_origins": tuple(allowed_origins), "store_country": store_country}
+    return validate(CreateCheckout, data, context=context)
+
+
+def read_change_checkout(
+    data: Any,
+    *,
+    trusted: bool,
+    shopper: Shopper,
+    allowed_origins: Iterable[str] = (),
+    store_country: str | None = None,
+) -> ChangeCheckout:
+    """`shopper` is the present one: phone and postal code are judged by the country known so far."""
+    _refuse_untrusted(_prices_in(data), trusted=trusted)
+    context = {
+        "allowed_origins": tuple(allowed_origins),
+        "store_country": store_country,
+        "country": shopper.country,
+    }
+    return validate(ChangeCheckout, data, context=context)
+
+
+def read_place_request(data: Any, *, trusted: bool) -> PlaceRequest:
+    _refuse_untrusted(_origin_in(data), trusted=trusted)
+    return validate(PlaceRequest, data)
+
+
+def read_empty_body(data: Any) -> EmptyBody:
+    return validate(EmptyBody, data)
+
+
+def _refuse_untrusted(pointers: Iterable[str], *, trusted: bool) -> None:
+    found = () if trusted else tuple(pointers)
+    if found:
+        detail = "This field takes the secret key."
+        raise NotAllowed(detail, fields=tuple(FieldError(pointer, "not_allowed", detail) for pointer in found))
+
+
+def _prices_in(data: Any) -> Iterator[str]:
+    """Pointers to every price that a caller would set, before anything else is judged."""
+    items = data.get("items") if isinstance(data, dict) else None
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, dict):
+            yield from (f"/items/{index}/{name}" for name in ("unit_price", "tax_per_unit") if name in item)
+
+
+def _origin_in(data: Any) -> tuple[str, ...]:
+    return ("/setup_intent_origin",) if isinstance(data, dict) and "setup_intent_origin" in data else ()

@@ -1,0 +1,30 @@
+"""What the lifespan yields and every handler reads: `request.state["checkouts"]`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypedDict
+
+from checkout.answers import Answers
+from checkout.assessing import Assessor
+from checkout.availability import Availability
+from checkout.checkouts import Checkouts
+from checkout.database import Database
+from checkout.keyring import Keyring
+from checkout.placing import Placing
+from checkout.settings import Settings
+
+
+class State(TypedDict):
+    """The parts of the running service."""
+
+    settings: Settings
+    keyring: Keyring
+    clock: Callable[[], datetime]
+    database: Database
+    availability: Availability
+    assessor: Assessor
+    checkouts: Checkouts
+    placing: Placing
+    answers: Answers
+    openapi: bytes
+    ready: Callable[[], bool]

@@ -1,0 +1,101 @@
+"""Tells a purchase to a person at a terminal: what was sent, what came back, how it ended."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+TWO_DECIMALS = {"USD", "CAD", "EUR", "GBP", "AUD", "NZD", "CHF"}
+NEXT = {
+    "retry": "try again",
+    "fix": "correct what is named above",
+    "new_card": "use another card (--card)",
+    "accept_total": "accept the new total",
+    "choose_store": "choose another store (--store, --near)",
+    "restart": "start over with a new checkout",
+    "wait": "wait, and look again later",
+    "contact": "ask whoever runs the service",
+    "stop": "nothing; this will not work",
+}
+SECRET = re.compile(r"\b((?:cpk|csk|pk|sk)_(?:test|live)_|(?:ct|ot|ol)_|seti_\w+?_secret_)([\w-]{4})[\w-]+")
+
+
+def shorten(text: str) -> str:
+    """The text with every key, token and client secret cut to its first letters."""
+    return SECRET.sub(r"\1\2...", text)
+
+
+def spell_money(value: object) -> object:
+    """The same JSON value with each money object in it as text, so that a line has room for several."""
+    if isinstance(value, dict):
+        is_money = value.keys() == {"amount", "currency"}
+        return format_money(value) if is_money else {name: spell_money(inner) for name, inner in value.items()}
+    return [spell_money(inner) for inner in value] if isinstance(value, list) else value
+
+
+def compact(value: object, width: int = 110) -> str:
+    """The value on one line, free of secrets; JSON unless it is text."""
+    plain = spell_money(value)
+    text = shorten(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def format_money(money: Mapping[str, Any] | None) -> str:
+    if money is None:
+        return "unknown"
+    amount, currency = money["amount"], money["currency"]
+    return f"{amount / 100:,.2f} {currency}" if currency in TWO_DECIMALS else f"{amount} {currency} (minor units)"
+
+
+def describe_store(store: Mapping[str, Any]) -> str:
+    distance = store["distance"]
+    away = f"{distance['value']} {distance['unit']} away, " if distance else ""
+    return f"{store['id']} {store['name']} ({away}{', '.join(store['paths'])})"
+
+
+class Narrator:
+    """Prints the story, or nothing if quiet; click drops the colours where the output is no terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._number = 0
+
+    def note(self, text: str) -> None:
+        self._say(f"   > {text}", fg="cyan")
+
+    def request(self, title: str, line: str, sent: Mapping[str, object]) -> None:
+        self._number += 1
+        self._say(f"\n{self._number}. {title}", bold=True)
+        self._say(f"   {line}")
+        self._rows("sent", sent)
+
+    def answer(self, status: int, ms: float, answered: Mapping[str, object]) -> None:
+        self._say(f"   {status} after {ms:.0f} ms", fg="green" if status < 400 else "red")
+        self._rows("answered", answered)
+
+    def problem(self, problem: Mapping[str, Any]) -> None:
+        """A problem document, on standard error."""
+        self._say(f"\nNo order: {problem.get('title') or problem.get('code')}", err=True, fg="red", bold=True)
+        if problem.get("detail"):
+            self._say(f"   {problem['detail']}", err=True)
+        for error in problem.get("errors") or []:
+            self._say(f"   {error.get('pointer') or '/'}: {error.get('detail') or error.get('code')}", err=True)
+        what_next = problem.get("next") or ""
+        self._say(f"   Next: {NEXT.get(what_next, what_next)} ({problem.get('code')})", err=True)
+
+    def box(self, rows: Mapping[str, object]) -> None:
+        lines = [f"{name:<10} {value}" for name, value in rows.items()]
+        width = max(map(len, lines))
+        rule = "+" + "-" * (width + 2) + "+"
+        self._say("\n" + "\n".join([rule, *(f"| {line:<{width}} |" for line in lines), rule]), fg="green")
+
+    def _rows(self, label: str, values: Mapping[str, object]) -> None:
+        for name, value in values.items():
+            self._say(f"   {label:<9} {name:<17} {compact(value)}")
+            label = ""
+
+    def _say(self, text: str, *, err: bool = False, **style: Any) -> None:
+        if not self._quiet:
+            click.echo(click.style(text, **style), err=err)
