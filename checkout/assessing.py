@@ -46,15 +46,21 @@ class Assessor:
         self._currencies = currencies
 
     async def assess(
-        self, store_id: int, path: PathToPurchase, items: tuple[LineItem, ...], *, through: bool = False
+        self,
+        store_id: int,
+        path: PathToPurchase,
+        items: tuple[LineItem, ...],
+        *,
+        kept_stock: bool = False,
+        through: bool = False,
     ) -> Assessment:
-        """A new or changed cart.
+        """A new or changed cart. Stock is read afresh unless `kept_stock`; with `through` prices are, too.
 
         Raises StoreUnknown, PathNotOffered (the brand or the store does not offer it), UpstreamUnavailable.
         """
         if path not in self._paths:
             raise PathNotOffered("This path to purchase is not offered.")
-        reading = await self._availability.read_stores(store_id, [line.upc for line in items], through=through)
+        reading = await self._availability.read_stores(store_id, [line.upc for line in items], through=not kept_stock)
         store = reading.store
         if store is None:
             raise StoreUnknown
@@ -84,7 +90,12 @@ class Assessor:
         upcs = _unpriced(checkout.items)
         try:
             return await self._quoting.quote(
-                checkout.store, checkout.path_to_purchase, upcs, currency=checkout.currency, through=True
+                checkout.store,
+                checkout.path_to_purchase,
+                upcs,
+                currency=checkout.currency,
+                through=True,
+                fall_back=False,
             )
         except UpstreamError:
             # Locally judges the price again at validate, so a missed reading costs nothing but a later answer.

@@ -102,9 +102,10 @@ class Refused(CheckoutError):
         *,
         fields: tuple[FieldError, ...] = (),
         retry_after: int | None = None,
+        next_step: str | None = None,
         error_code: int | None = None,
     ) -> None:
-        super().__init__(detail, fields=fields, retry_after=retry_after)
+        super().__init__(detail, fields=fields, retry_after=retry_after, next_step=next_step)
         self.error_code = error_code
 
 

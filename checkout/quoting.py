@@ -79,25 +79,34 @@ class Quoting:
         await self._quotes.close()
 
     async def quote(
-        self, store: Store, path: PathToPurchase, upcs: Sequence[str], *, currency: str, through: bool = False
+        self,
+        store: Store,
+        path: PathToPurchase,
+        upcs: Sequence[str],
+        *,
+        currency: str,
+        through: bool = False,
+        fall_back: bool = True,
     ) -> dict[str, UnitQuote]:
         """What one unit of each UPC costs at the store, in the store's currency.
 
         Where Locally gives no quote, the catalogue's price stands in, without tax. With `through` every quote is of a
-        cart made after the call, and a read that fails raises UpstreamUnavailable, so that the caller keeps the price
-        it has; a well-formed no still falls back.
+        cart made after the call. Without `fall_back` a read that fails raises UpstreamUnavailable, so that the caller
+        keeps the price it has; a well-formed no still falls back.
         """
         if path is PathToPurchase.STS:
             return {upc: self._ship(upc, currency) for upc in upcs}
         questions = [_Question(store.id, upc, path, currency) for upc in upcs]
-        quotes = await asyncio.gather(*(self._quote_unit(question, through=through) for question in questions))
+        quotes = await asyncio.gather(
+            *(self._quote_unit(question, through=through, fall_back=fall_back) for question in questions)
+        )
         return dict(zip(upcs, quotes, strict=True))
 
-    async def _quote_unit(self, question: _Question, *, through: bool) -> UnitQuote:
+    async def _quote_unit(self, question: _Question, *, through: bool, fall_back: bool) -> UnitQuote:
         try:
             return (await self._quotes.get(question, lambda: self._ask(question), through=through)).value
         except UpstreamError as error:
-            if through:
+            if not fall_back:
                 raise UpstreamUnavailable(retry_after=error.retry_after) from error
         except Refused:
             pass  # The store does not sell it this way, or not now: what the catalogue says is all there is.

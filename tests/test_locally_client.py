@@ -98,8 +98,8 @@ async def locally(
             commits=client,
             token="test_token",
             company_id=7,
-            read_timeout=0.5,
-            write_timeout=0.5,
+            read_timeout=5,
+            write_timeout=5,
             on_call=on_call,
         )
 
@@ -773,6 +773,18 @@ async def test_listed_carts_are_parsed() -> None:
     )
     assert page.carts[0].items[0].total == Decimal("110.85")
     assert upstream.requests[0].url.path == "/api/v2/carts/2"
+
+
+@pytest.mark.parametrize("amount", ["1e999999", "-1e13", "1e13", "NaN", "free"])
+async def test_absurd_amount_is_no_amount(amount: str) -> None:
+    assert (await read_cart(detail({**ITEM, "total": amount}))).items[0].total is None
+
+
+@pytest.mark.parametrize("number", ["1e999999", "NaN", "Infinity"])
+async def test_absurd_number_makes_a_read_unavailable(number: str) -> None:
+    body = json.dumps(detail(ITEM)).replace('"2,262.74"', number)
+    with pytest.raises(UpstreamUnavailable):
+        await read_cart(body.encode())
 
 
 async def update(upstream: Upstream, cart_hash: str = "O3V36") -> None:

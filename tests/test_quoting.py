@@ -83,7 +83,7 @@ class Bench:
         return (await self.quoting.quote(STORE, path, [upc], currency=currency))[upc]
 
     async def quote_through(self) -> UnitQuote:
-        return (await self.quoting.quote(STORE, BOPIS, [SHOE], currency="USD", through=True))[SHOE]
+        return (await self.quoting.quote(STORE, BOPIS, [SHOE], currency="USD", through=True, fall_back=False))[SHOE]
 
 
 FROM_CATALOGUE = UnitQuote(usd(9900), None, None, PriceSource.CATALOGUE, START)

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from checkout.sandbox import create_sandbox
+from checkout.sandbox import BRAND_TOKEN, RETAILER_TOKEN, WEBHOOK_TOKEN, create_sandbox
 from tests.sandbox_shopper import HEADLESS, STORE, Json, Shopper, fresh_shopper, shopper_at
 
 
@@ -223,6 +223,19 @@ async def test_starting_afresh_forgets_all_but_names(shopper: Shopper) -> None:
 async def test_guide_stands_at_the_root(shopper: Shopper) -> None:
     guide = await shopper.get("/")
     assert "GET /_sandbox/ledger" in guide["controls"]
+
+
+async def test_guide_explains_every_switch_and_fault(shopper: Shopper) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "sandbox.md").read_text()
+    faults = await shopper.get("/_sandbox/faults")
+    names = [*await shopper.get("/_sandbox/settings"), *faults["kinds"], *faults["calls"], BRAND_TOKEN, RETAILER_TOKEN]
+    assert [name for name in [*names, WEBHOOK_TOKEN] if f"`{name}`" not in text] == []
+
+
+async def test_webhook_settings_change_one_by_one(shopper: Shopper) -> None:
+    await shopper.control("webhooks", {"locally_url": "http://127.0.0.1:9/a", "stripe_url": "http://127.0.0.1:9/b"})
+    told = await shopper.control("webhooks", {"stripe_secret": "whsec_x", "locally_token": "t", "method": "PUT"})
+    assert told == {"locally_url": "http://127.0.0.1:9/a", "stripe_url": "http://127.0.0.1:9/b", "method": "PUT"}
 
 
 async def test_state_file_carries_the_world_on(tmp_path: Path) -> None:

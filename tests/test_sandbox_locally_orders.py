@@ -179,7 +179,7 @@ async def test_store_may_require_its_own_account(shopper: Shopper) -> None:
 
 
 async def test_commit_makes_the_validated_cart_an_order(shopper: Shopper) -> None:
-    draft = await shopper.draft(2, card_token=await shopper.card(), host_domain="www.ridgeline.test")
+    draft = await shopper.draft(2, card_token=await shopper.card(), host_domain="www.ridgeline.test", mute_comms=1)
     data = (await shopper.validate(draft)).json()["data"]
     answer = (await shopper.commit(data["cart_hash_jwt"])).json()
     assert (answer["success"], answer["data"]["status_code"]) == (True, 200)
@@ -193,6 +193,7 @@ async def test_commit_makes_the_validated_cart_an_order(shopper: Shopper) -> Non
     )
     assert order["items"] == [{"upc": shopper.upcs[0], "qty": 2, "status": "Ordered"}]
     assert ledger["carts"][0]["state"] == "committed"
+    assert ledger["carts"][0]["mute_comms"] is True
     assert ledger["carts"][0]["source"] == "From www.ridgeline.test"
     assert ledger["charges"] == []
 

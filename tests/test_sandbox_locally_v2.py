@@ -114,7 +114,8 @@ async def test_failed_capture_is_left_to_the_store(shopper: Shopper) -> None:
 async def test_confirmed_item_is_fulfilled(shopper: Shopper) -> None:
     cart_hash = await shopper.order(1)
     assert (await shopper.move(cart_hash, status="fulfilled")).status_code == 400
-    await shopper.move(cart_hash, status="received")
+    await shopper.move(cart_hash, status="received", fulfillment_url="https://pos.test/1")
+    assert (await shopper.ledger())["carts"][0]["fulfillment_url"] == "https://pos.test/1"
     await shopper.move(cart_hash, status="confirmed")
     await shopper.move(cart_hash, status="fulfilled")
     assert (await shopper.item(cart_hash))["status"] == "Fulfilled"
@@ -185,6 +186,24 @@ async def test_brand_rejection_releases_the_hold(shopper: Shopper) -> None:
     await shopper.move(cart_hash, sts_status="reject-brand", reason="None left")
     item = await shopper.item(cart_hash)
     assert (item["status"], item["sts_status"], item["resolution_notes"]) == ("Canceled", "Rejected", "None left")
+    assert (await hold_and_charge(shopper))[0] == "released"
+
+
+async def test_refunded_ship_to_store_ends(shopper: Shopper) -> None:
+    cart_hash = await shopper.order(1, path="sts")
+    await shopper.move(cart_hash, sts_status="confirm-brand")
+    await shopper.move(cart_hash, status="refund")
+    item = await shopper.item(cart_hash)
+    assert (item["status"], item["sts_status"]) == ("Refunded", "Refunded")
+    assert (await shopper.move(cart_hash, sts_status="shipped")).status_code == 400
+
+
+async def test_buyer_cancels_on_the_order_screen(shopper: Shopper) -> None:
+    cart_hash = await shopper.order(1)
+    assert (await shopper.move(cart_hash, status="buyer-canceled")).status_code == 403
+    await shopper.control(f"orders/{cart_hash}/{shopper.upcs[0]}", {"status": "buyer-canceled"})
+    item = await shopper.item(cart_hash)
+    assert (item["status"], item["order_resolution"]) == ("Canceled", "BUYER_DECLINED")
     assert (await hold_and_charge(shopper))[0] == "released"
 
 

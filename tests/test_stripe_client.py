@@ -117,7 +117,15 @@ async def test_requests_carry_key_version_and_authorization() -> None:
     assert headers["stripe-version"] == "2026-10-28.endive"
     assert headers["authorization"] == "Bearer sk_test_1"
     assert "stripe-account" not in headers
-    assert "x-stripe-client-telemetry" not in headers
+
+
+async def test_stripe_is_told_no_telemetry() -> None:
+    upstream = Upstream(ok())
+    async with stripe_saying(upstream) as client:
+        for _ in range(2):
+            await client.read_setup_intent("seti_1", None)
+    assert len(upstream.requests) == 2
+    assert all("x-stripe-client-telemetry" not in request.headers for request in upstream.requests)
 
 
 async def test_account_is_named_where_there_is_one() -> None:

@@ -28,6 +28,7 @@ class RawServer:
 
     def __init__(self, behaviours: tuple[Behaviour, ...], greeting: bytes | None) -> None:
         self.requests: list[bytes] = []
+        self.asked = asyncio.Event()
         self.connections = 0
         self.url = ""
         self._behaviours = behaviours
@@ -43,6 +44,7 @@ class RawServer:
             await self._greet(writer)
             while not writer.is_closing() and (request := await _read_request(reader)):
                 self.requests.append(request)
+                self.asked.set()
                 nth = min(len(self.requests), len(self._behaviours)) - 1
                 await self._behaviours[nth](writer)
         except (asyncio.CancelledError, ConnectionError):
@@ -159,11 +161,14 @@ BREAKS = [
 
 
 @asynccontextmanager
-async def locally_at(url: str, *, keepalive: bool = False) -> AsyncIterator[LocallyClient]:
+async def locally_at(
+    url: str, *, keepalive: bool = False, waits: float = 3, read_timeout: float = 2, write_timeout: float = 0.3
+) -> AsyncIterator[LocallyClient]:
+    """A client whose pools wait for bytes (and a third as long for connections) so many seconds."""
     async with (
-        open_client(url, timeout=0.3) as reads,
-        open_client(url, timeout=0.3, keepalive=keepalive) as writes,
-        open_client(url, timeout=0.3, keepalive=False) as commits,
+        open_client(url, timeout=waits) as reads,
+        open_client(url, timeout=waits, keepalive=keepalive) as writes,
+        open_client(url, timeout=waits, keepalive=False) as commits,
     ):
         yield LocallyClient(
             reads=reads,
@@ -171,8 +176,8 @@ async def locally_at(url: str, *, keepalive: bool = False) -> AsyncIterator[Loca
             commits=commits,
             token="test_token",
             company_id=1,
-            read_timeout=0.3,
-            write_timeout=0.3,
+            read_timeout=read_timeout,
+            write_timeout=write_timeout,
         )
 
 
@@ -222,18 +227,21 @@ async def test_unresolvable_host_is_not_sent(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""], ids=["failed", "stalled"])
 async def test_broken_tls_handshake_is_not_sent(greeting: bytes) -> None:
-    async with serving(greeting=greeting) as server, locally_at(server.url.replace("http:", "https:")) as locally:
-        with pytest.raises(NotSent):
-            await locally.commit_cart("jwt", None)
+    async with serving(greeting=greeting) as server:
+        url = server.url.replace("http:", "https:")
+        async with locally_at(url, waits=0.6, write_timeout=0.6) as locally:
+            with pytest.raises(NotSent):
+                await locally.commit_cart("jwt", None)
         assert server.connections == 1
 
 
 async def test_full_pool_is_not_sent() -> None:
-    async with serving(never_answer) as server, open_client(server.url, timeout=0.1, limit=1) as client:
-        first = asyncio.create_task(fetch(client, "POST", "/", within=1, timeout=httpx.Timeout(1)))
-        await asyncio.sleep(0.03)
+    async with serving(never_answer) as server, open_client(server.url, timeout=0.3, limit=1) as client:
+        patient = httpx.Timeout(5)
+        first = asyncio.create_task(fetch(client, "POST", "/", within=5, timeout=patient))
+        await server.asked.wait()
         with pytest.raises(FAILURES) as caught:
-            await fetch(client, "POST", "/", within=1)
+            await fetch(client, "POST", "/", within=5)
         assert classify(caught.value) == "not_sent"
         assert len(server.requests) == 1
         first.cancel()
@@ -259,9 +267,9 @@ async def test_read_gives_up_after_one_repeat(break_connection: Behaviour) -> No
 
 @pytest.mark.parametrize("stall", [never_answer, trickle])
 async def test_stalled_read_ends_within_its_time(stall: Behaviour) -> None:
-    async with serving(stall) as server, locally_at(server.url) as locally:
+    async with serving(stall) as server, locally_at(server.url, read_timeout=0.3) as locally:
         with pytest.raises(UpstreamUnavailable):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(2):
                 await locally.read_cart("A1")
         assert len(server.requests) == 1
 
@@ -275,18 +283,18 @@ async def test_read_survives_a_dropped_kept_connection() -> None:
 
 
 async def test_nothing_below_us_repeats_a_get() -> None:
-    async with serving(hang_up) as server, open_client(server.url, timeout=1) as client:
+    async with serving(hang_up) as server, open_client(server.url, timeout=3) as client:
         with pytest.raises(FAILURES) as caught:
-            await fetch(client, "GET", "/", within=1)
+            await fetch(client, "GET", "/", within=2)
         assert isinstance(caught.value.__cause__, ConnectionLost)
         assert classify(caught.value) == "unknown"
         assert len(server.requests) == 1
 
 
 async def test_canceled_write_stays_canceled() -> None:
-    async with serving(never_answer) as server, locally_at(server.url) as locally:
+    async with serving(never_answer) as server, locally_at(server.url, write_timeout=5) as locally:
         task = asyncio.create_task(locally.commit_cart("jwt", None))
-        await asyncio.sleep(0.05)
+        await server.asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -310,9 +318,11 @@ async def test_reads_share_a_kept_connection() -> None:
 
 async def test_cookies_are_never_sent_back() -> None:
     setting = answer({}, "Set-Cookie: session=shopper-1; Path=/")
-    async with serving(setting) as server, open_client(server.url, timeout=1) as client:
-        await fetch(client, "GET", "/", within=1)
-        await fetch(client, "GET", "/", within=1)
+    async with serving(setting) as server:
+        named = server.url.replace("127.0.0.1", "localhost")  # No jar keeps the cookies of a bare address.
+        async with open_client(named, timeout=3) as client:
+            await fetch(client, "GET", "/", within=2)
+            await fetch(client, "GET", "/", within=2)
         assert len(server.requests) == 2
         assert all(b"cookie" not in request.lower() for request in server.requests)
 
@@ -325,15 +335,15 @@ async def test_cookies_are_never_sent_back_over_other_transports() -> None:
         return httpx.Response(200, headers={"Set-Cookie": "session=shopper-1"})
 
     async with open_client("https://locally.test", timeout=1, transport=httpx.MockTransport(respond)) as client:
-        await fetch(client, "GET", "/", within=1)
-        await fetch(client, "GET", "/", within=1)
+        await fetch(client, "GET", "/", within=2)
+        await fetch(client, "GET", "/", within=2)
     assert seen == [None, None]
 
 
 async def test_redirects_are_not_followed() -> None:
     redirect = answer({}, "Location: /elsewhere", status="307 Temporary Redirect")
-    async with serving(redirect) as server, open_client(server.url, timeout=1) as client:
-        assert (await fetch(client, "POST", "/", within=1)).status == 307
+    async with serving(redirect) as server, open_client(server.url, timeout=3) as client:
+        assert (await fetch(client, "POST", "/", within=2)).status == 307
         assert len(server.requests) == 1
 
 
@@ -341,14 +351,14 @@ async def test_redirects_are_not_followed() -> None:
 async def test_oversized_answer_is_refused(packed: bool) -> None:
     body = b" " * (MAX_ANSWER + 1)
     huge = answer(gzip.compress(body), "Content-Encoding: gzip") if packed else answer(body)
-    async with serving(huge) as server, open_client(server.url, timeout=1) as client:
+    async with serving(huge) as server, open_client(server.url, timeout=3) as client:
         with pytest.raises(AnswerTooLong) as caught:
             await fetch(client, "GET", "/", within=2)
         assert classify(caught.value) == "unknown"
 
 
 async def test_largest_answer_is_read() -> None:
-    async with serving(answer(b" " * MAX_ANSWER)) as server, open_client(server.url, timeout=1) as client:
+    async with serving(answer(b" " * MAX_ANSWER)) as server, open_client(server.url, timeout=3) as client:
         assert len((await fetch(client, "GET", "/", within=2)).body) == MAX_ANSWER
 
 

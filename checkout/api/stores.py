@@ -44,8 +44,9 @@ async def find_stores(request: Request[State]) -> Response:
 async def quote(request: Request[State]) -> Response:
     caller = caller_of(request, *_KEYS)
     wanted = read_quote_request(await read_json(request), trusted=caller.is_trusted)
+    through = reads_through(request)
     assessment = await request.state["assessor"].assess(
-        wanted.store_id, wanted.path_to_purchase, line_items(wanted.items), through=reads_through(request)
+        wanted.store_id, wanted.path_to_purchase, line_items(wanted.items), kept_stock=not through, through=through
     )
     body = quote_body(
         wanted.store_id,

@@ -17,6 +17,7 @@ _NO_STS = {"", "n/a", "false", "none", "null"}
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*([ap])\.?m\.?\s*[-\u2013]\s*(\d{1,2})(?::(\d{2}))?\s*([ap])\.?m\.?")
 _UPC_LENGTH = 12
+_TOO_MUCH = 10**12
 
 
 class Answer(BaseModel):
@@ -66,11 +67,12 @@ def read_upc(value: object) -> str | None:
 
 
 def read_amount(value: object) -> Decimal | None:
-    """A price in major units, from a number or "2,099.99"; None where it cannot be read."""
+    """A price in major units, from a number or "2,099.99"; None where it cannot be read or cannot be a price."""
     try:
-        return parse_decimal(value)
+        amount = parse_decimal(value)
     except ValueError:
         return None
+    return amount if amount is not None and abs(amount) < _TOO_MUCH else None
 
 
 def read_time(value: object) -> datetime | None:

@@ -16,7 +16,6 @@ async def guide(request: Request[State]) -> Response:
     settings = request.state["settings"]
     return render_page(
         "guide.html",
-        brand=settings.brand,
         url=settings.public_url,
         mode=settings.mode,
         key=settings.publishable_key if settings.mode == "test" else None,

@@ -34,7 +34,7 @@ async def order_page(request: Request[State]) -> Response:
         headers=_PRIVATE,
         order=order,
         shopper=mask_shopper(order.shopper),
-        status=ORDER_WORDS[order.status],
+        standing=ORDER_WORDS[order.status],
         item_words=[describe_item(item.status, order.path_to_purchase) for item in order.items],
         next_steps=describe_next(order),
         money_rows=money_rows(order),
@@ -66,7 +66,7 @@ def format_moment(moment: datetime, zone: tzinfo) -> str:
 
 
 def format_today(order: Order, now: datetime) -> str | None:
-    """The store's hours on the day of `now` (its local time), such as "Sunday, 11:00 AM to 5:00 PM"; None if unknown."""
+    """The hours on the day of `now` (local time), such as "Sunday, 11:00 AM to 5:00 PM"; None where unknown."""
     day = format_datetime(now, "EEEE", locale=LOCALE)
     hours = next((each for each in order.store.hours if each.day == now.weekday()), None)
     if hours is not None:

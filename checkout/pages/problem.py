@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from checkout.errors import CheckoutError
 from checkout.pages.rendering import not_found_page, render_page
-from checkout.problems import TABLE, Next, code_of
+from checkout.problems import TABLE, Next
 from checkout.state import State
 
 ADVICE: dict[Next, str] = {
@@ -43,19 +43,20 @@ async def problem_page(request: Request[State]) -> Response:
 def _explain_all() -> dict[str, Explanation]:
     """Every code that callers can meet, under the name that stands in its address."""
     kinds: dict[str, list[type[CheckoutError]]] = {}
-    for kind in TABLE:
-        kinds.setdefault(code_of(kind.__new__(kind)), []).append(kind)
+    for kind, row in TABLE.items():
+        code = CheckoutError.code if row.status == 500 else kind.code  # A 500 says nothing of its cause.
+        kinds.setdefault(code, []).append(kind)
     return {code.replace("_", "-"): _explain(code, alike) for code, alike in kinds.items()}
 
 
 def _explain(code: str, kinds: list[type[CheckoutError]]) -> Explanation:
-    """What the classes with one code tell: the first that says what it means speaks for all."""
-    speaker = next((kind for kind in kinds if "default_detail" in vars(kind)), kinds[0])
-    rows = [TABLE[speaker], *(TABLE[kind] for kind in kinds)]
+    """What the classes with one code tell: the first that has words of its own speaks for all."""
+    speaker = next((kind for kind in kinds if "default_detail" in vars(kind)), None)
+    rows = [TABLE[kind] for kind in (speaker or kinds[0], *kinds)]
     return Explanation(
         code=code,
         title=rows[0].title,
-        meaning=speaker.default_detail,
+        meaning=speaker.default_detail if speaker else f"{rows[0].title}.",
         statuses=tuple(dict.fromkeys(row.status for row in rows)),
         advice=tuple(dict.fromkeys(ADVICE[row.next] for row in rows)),
     )

@@ -100,7 +100,14 @@ def _hold(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cart(cart: Cart) -> dict[str, Any]:
-    return {"hash": cart.hash, "state": cart.state, "source": cart.source, "made_by": cart.made_by}
+    return {
+        "hash": cart.hash,
+        "state": cart.state,
+        "source": cart.source,
+        "made_by": cart.made_by,
+        "mute_comms": cart.mute_comms,
+        "fulfillment_url": cart.fulfillment_url,
+    }
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -94,7 +94,6 @@ class OrderMoves:
 
     def _receive(self, item: Item) -> None:
         self._expect(item, ("Ordered",))
-        item.line.received = True
         item.cart.fulfillment_url = item.text("fulfillment_url") or item.cart.fulfillment_url
         self._notices.tell(item.cart, item.line, "received")
 
@@ -139,7 +138,10 @@ class OrderMoves:
         self._payments.refund(charge, amount)
         item.line.refunded = charge.refunded
         item.line.status = "Refunded" if charge.refunded == charge.amount else "Partially_Refunded"
-        self._notices.tell(item.cart, item.line, item.line.status.lower())
+        sts = item.cart.path == "sts"
+        if sts and item.line.status == "Refunded":
+            item.line.sts_status = "Refunded"
+        self._notices.tell(item.cart, item.line, item.line.status.lower(), sts=sts)
 
     def _move_sts(self, item: Item) -> None:
         word = item.text("sts_status")

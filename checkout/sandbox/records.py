@@ -23,7 +23,6 @@ class Line:
     sts_status: str = ""
     resolution: str = ""
     notes: str = ""
-    received: bool = False
     hold: str | None = None
     refunded: int = 0
     messages: list[dict[str, str]] = field(default_factory=list)
