@@ -12,11 +12,12 @@ import click
 from checkout import __version__, demo, sandbox
 from checkout.app import create_app
 from checkout.errors import SettingsFault
-from checkout.serving import CannotServe, open_socket, port_of, serve, set_up_logging
+from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
 from checkout.settings import load_settings
 from checkout.trying import try_command
 
 _CONFIGURATION = 2  # The exit status for settings that must be mended.
+_PORT = click.IntRange(0, 65535)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,57 +31,76 @@ main.add_command(try_command)
 
 @main.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=8000, show_default=True, help="Where to listen; 0 takes a free port.")
+@click.option("--port", default=8000, type=_PORT, show_default=True, help="Where to listen; 0 takes a free port.")
 def serve_command(host: str, port: int) -> None:
-    """Run the service alone, with the settings of the environment and of .env."""
+    """Run the service alone.
+
+    Its settings come from the environment and from a file .env in this folder; .env.example explains each.
+    """
     try:
         settings = load_settings()
         set_up_logging(settings.log_level)
-        listener = open_socket(host, port)
-        click.echo(f"Serving on http://{host}:{port_of(listener)} (Ctrl-C ends)", err=True)
-        serve(create_app(settings), settings, listener)
+        with open_socket(host, port) as listener:
+            url = url_of(listener)
+            if "public_url" not in settings.model_fields_set:
+                settings = settings.model_copy(update={"public_url": url})
+            serve(
+                create_app(settings),
+                settings,
+                listener,
+                on_ready=lambda: click.echo(f"Serving on {url} (Ctrl-C ends)", err=True),
+            )
     except (SettingsFault, CannotServe) as error:
         _give_up(error)
 
 
 @main.command("demo")
-@click.option("--port", default=8000, show_default=True, help="The service's port.")
-@click.option("--sandbox-port", default=9000, show_default=True, help="The sandbox's port.")
+@click.option("--port", default=8000, type=_PORT, show_default=True, help="The service's port; 0 takes a free one.")
+@click.option(
+    "--sandbox-port", default=9000, type=_PORT, show_default=True, help="The sandbox's port; 0 takes a free one."
+)
 @click.option(
     "--database",
     default=".demo/checkout.db",
     show_default=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="The service's SQLite file; the sandbox keeps its own beside it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print URLs and keys as one line of JSON once it serves.")
-def demo_command(port: int, sandbox_port: int, database: Path, as_json: bool) -> None:
-    """Run the service and its sandbox with everything filled in: no account, no settings.
+def demo_command(port: int, sandbox_port: int, database: str, as_json: bool) -> None:
+    """Run service and sandbox with everything filled in: no account needed.
 
-    Two demos run side by side with ports and databases of their own.
+    Everything in it is made up: stores, cards, money. Two demos run side by side with ports and databases of their own.
     """
-    database = database.absolute()
-    database.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path = demo.claim_files(database)
         listener = open_socket("127.0.0.1", port)
-        with listener, demo.running_sandbox(sandbox_port, demo.sandbox_state(database)) as sandbox_url:
-            url = f"http://127.0.0.1:{port_of(listener)}"
-            settings = demo.demo_settings(url, sandbox_url, database)
+        with listener, demo.running_sandbox(sandbox_port, demo.sandbox_state(path)) as sandbox_url:
+            url = url_of(listener)
+            settings = demo.demo_settings(url, sandbox_url, path)
             set_up_logging(settings.log_level)
             facts = demo.facts_of(settings, url, sandbox_url)
             text = demo.as_json(facts) if as_json else demo.as_text(facts)
             serve(create_app(settings), settings, listener, on_ready=lambda: click.echo(text))
     except (SettingsFault, CannotServe, demo.SandboxFailed) as error:
         _give_up(error)
+    except OSError as error:
+        _give_up(CannotServe(f"cannot keep the demo's files beside {database}: {error.strerror}"))
 
 
 @main.command("sandbox")
-@click.option("--port", default=9000, show_default=True, help="Where to listen; 0 takes a free port.")
-@click.option("--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file.")
+@click.option("--port", default=9000, type=_PORT, show_default=True, help="Where to listen; 0 takes a free port.")
+@click.option(
+    "--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file; else in memory."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the URL and the tokens as one line of JSON.")
 @click.option("--until-stdin-ends", is_flag=True, hidden=True)
 def sandbox_command(port: int, state: Path | None, as_json: bool, until_stdin_ends: bool) -> None:
-    """Run Locally and Stripe for people without keys: a made-up brand with stores, stock, cards and faults."""
+    """Run a stand-in for Locally and Stripe, for people without keys.
+
+    It plays a made-up brand with stores, stock, prices, cards and faults, and forgets what was done unless --state is
+    given.
+    """
     try:
         open_socket("127.0.0.1", port).close()
     except CannotServe as error:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from checkout.availability import Availability
 from checkout.catalogue import Catalogue
-from checkout.errors import PathNotOffered, StoreUnknown, UpstreamError
+from checkout.errors import FieldError, InvalidField, PathNotOffered, StoreUnknown, UpstreamError
 from checkout.locally_client import StoreStock
 from checkout.money import currency_of_country
 from checkout.orders import BUILT_PATHS, Checkout, LineItem, PathToPurchase, PriceSource, Store
@@ -45,6 +45,11 @@ class Assessor:
         self._paths = paths & BUILT_PATHS
         self._currencies = currencies
 
+    def require_path(self, path: PathToPurchase) -> None:
+        """Raises PathNotOffered unless the brand may use the path, and it is built."""
+        if path not in self._paths:
+            raise PathNotOffered("This path to purchase is not offered.")
+
     async def assess(
         self,
         store_id: int,
@@ -56,10 +61,10 @@ class Assessor:
     ) -> Assessment:
         """A new or changed cart. Stock is read afresh unless `kept_stock`; with `through` prices are, too.
 
-        Raises StoreUnknown, PathNotOffered (the brand or the store does not offer it), UpstreamUnavailable.
+        Raises StoreUnknown, PathNotOffered (the brand or the store does not offer it), InvalidField (a price given in
+        another currency than the store's), UpstreamUnavailable.
         """
-        if path not in self._paths:
-            raise PathNotOffered("This path to purchase is not offered.")
+        self.require_path(path)
         reading = await self._availability.read_stores(store_id, [line.upc for line in items], through=not kept_stock)
         store = reading.store
         if store is None:
@@ -67,6 +72,7 @@ class Assessor:
         if not _path_offered(path, reading.stocks):
             raise PathNotOffered
         currency = self._currency(store)
+        _check_currencies(items, currency)
         quotes = await self._quoting.quote(store, path, _unpriced(items), currency=currency, through=through)
         lines = tuple(self._line(line, path, reading.stocks.get(line.upc), quotes.get(line.upc)) for line in items)
         as_of = min([reading.as_of, *(quote.as_of for quote in quotes.values())])
@@ -113,22 +119,36 @@ class Assessor:
         )
         if quote is None or quote.unit_price is None:
             return known
+        if line.price_source is PriceSource.GIVEN:
+            # Locally verifies a given price: only where it is the store's own does the store's tax belong to it.
+            return known.changed(tax_per_unit=quote.tax_per_unit) if quote.unit_price == line.unit_price else known
         if quote.source is PriceSource.CATALOGUE and line.price_source is PriceSource.LOCALLY:
             return known  # What the store itself said before is the better price.
-        return known.changed(
-            unit_price=quote.unit_price,
-            tax_per_unit=quote.tax_per_unit,
-            shipping=quote.shipping,
-            price_source=quote.source,
-        )
+        priced = known.changed(unit_price=quote.unit_price, shipping=quote.shipping)
+        if line.price_source is None and line.tax_per_unit is not None:
+            # The brand's server gave the tax alone: it is sent to Locally, and the price with it.
+            return priced.changed(price_source=PriceSource.GIVEN)
+        return priced.changed(tax_per_unit=quote.tax_per_unit, price_source=quote.source)
 
     def _currency(self, store: Store) -> str:
         return self._currencies.get(str(store.id)) or currency_of_country(store.address.country) or "USD"
 
 
 def _unpriced(items: tuple[LineItem, ...]) -> list[str]:
-    """What needs a quote: a price that the brand's server gave is Locally's to verify, not ours to ask."""
-    return [line.upc for line in items if line.price_source is not PriceSource.GIVEN]
+    """What needs a quote: price and tax that the brand's server gave are Locally's to verify, not ours to ask."""
+    return [line.upc for line in items if line.price_source is not PriceSource.GIVEN or line.tax_per_unit is None]
+
+
+def _check_currencies(items: tuple[LineItem, ...], currency: str) -> None:
+    """Raises InvalidField if the brand's server gave a price in another currency than the store's."""
+    faults = tuple(
+        FieldError(f"/items/{index}/{name}/currency", "invalid", f"This store sells in {currency}.")
+        for index, line in enumerate(items)
+        for name in ("unit_price", "tax_per_unit")
+        if (money := getattr(line, name)) is not None and money.currency != currency
+    )
+    if faults:
+        raise InvalidField(fields=faults)
 
 
 def _path_offered(path: PathToPurchase, stocks: Stocks) -> bool:

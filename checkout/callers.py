@@ -10,7 +10,7 @@ from checkout.errors import NotAllowed, Unauthenticated
 from checkout.keyring import same_secret
 from checkout.settings import Settings
 
-_BEARER = re.compile(r"[Bb]earer +([!-~]{1,512})")
+_BEARER = re.compile(r"(?i:bearer) +([!-~]{1,512})")
 
 
 class Credential(StrEnum):

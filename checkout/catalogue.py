@@ -70,14 +70,13 @@ class Catalogue:
 
 
 def normalize_upc(value: str) -> str:
-    """A UPC of 8 to 14 digits as 12 digits where it fits: zeros lost or put in front are no difference.
+    """A UPC of 8 to 14 digits as 12 digits where it fits, else without zeros in front: they make no difference.
 
     Raises ValueError for anything else.
     """
     if not re.fullmatch(r"[0-9]{8,14}", value):
         raise ValueError("is not 8 to 14 digits")
-    significant = value.lstrip("0")
-    return significant.zfill(12) if len(significant) <= 12 else value
+    return value.lstrip("0").zfill(12)
 
 
 def _read_text(path: Path) -> str:

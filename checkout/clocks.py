@@ -26,9 +26,8 @@ class SandboxFollower:
         """Ask the sandbox what time it is there; where it does not answer, go on as before."""
         try:
             answer = await self._client.get("/_sandbox/clock")
-            there = datetime.fromisoformat(answer.json()["now"])
+            ahead = datetime.fromisoformat(answer.json()["now"]) - machine_clock()
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return
-        ahead = there - machine_clock()
         # Below this it is only the time that the answer took.
         self._ahead = ahead if abs(ahead) > timedelta(seconds=2) else timedelta(0)

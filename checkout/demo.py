@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from checkout.database import require_unused
 from checkout.sandbox import BRAND_TOKEN, WEBHOOK_TOKEN
 from checkout.settings import Settings, load_settings
 
@@ -46,6 +47,17 @@ class Facts:
 
 class SandboxFailed(Exception):
     """The sandbox did not start; the message says why."""
+
+
+def claim_files(database: str) -> Path:
+    """The database's full path, in a folder that exists. Raises SettingsFault where another demo runs on it, OSError.
+
+    A second demo must not get as far as writing the catalogue or sharing the first one's sandbox.
+    """
+    path = Path(database.removeprefix("sqlite:///")).resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    require_unused(path)
+    return path
 
 
 def sandbox_state(database: Path) -> Path:
@@ -132,23 +144,30 @@ def as_json(facts: Facts) -> str:
 
 
 def as_text(facts: Facts) -> str:
-    """What stands on the terminal while the demo runs."""
-    try_line = "checkout try" if facts.url.endswith(":8000") else f"checkout try --url {facts.url}"
+    """What stands on the terminal while the demo runs, 80 columns wide."""
+    ledger = f"{facts.sandbox_url}/_sandbox/ledger"
     return f"""
 The demo is running. Everything in it is made up: stores, cards, money.
 
-  The service    {facts.url}            (a guide for people)
-  The sandbox    {facts.sandbox_url}/_sandbox/ledger   (orders, holds and calls at "Locally" and "Stripe")
+  The service      {facts.url:<{len(ledger)}}  a guide for people
+  The sandbox      {ledger}  orders, holds, calls
 
   publishable key  {facts.publishable_key}
   secret key       {facts.secret_key}
 
 Buy something now, in a second terminal:
 
-  .venv/bin/{try_line}
+  {_try_line(facts)}
 
 Ctrl-C ends both.
 """
+
+
+def _try_line(facts: Facts) -> str:
+    """How to buy here: without what `checkout try` takes for granted."""
+    url = "" if facts.url.endswith(":8000") else f" --url {facts.url}"
+    key = "" if facts.publishable_key == PUBLISHABLE_KEY else f" --key {facts.publishable_key}"
+    return f".venv/bin/checkout try{url}{key}"
 
 
 def _encryption_key(database: Path) -> str:

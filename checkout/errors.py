@@ -26,6 +26,7 @@ CheckoutError
 │   ├── MalformedJson  BodyTooLarge  UnsupportedMediaType  MethodNotAllowed  InvalidField
 │   ├── KeyMissing  KeyMismatch  RequestInProgress
 ├── LostRace                      a compare-and-set found another status than it expected
+├── Stopping                      the process is shutting down
 ├── DatabaseUnavailable           no record can be written: nothing may be sent
 └── SettingsFault                 settings are missing or contradict each other
 """
@@ -360,6 +361,13 @@ class LostRace(CheckoutError):
 
     code = "conflict"
     default_detail = "Somebody else changed this at the same moment. Please read it again."
+
+
+class Stopping(CheckoutError):
+    """The process is shutting down: it finishes what it has and takes no more."""
+
+    code = "stopping"
+    default_detail = "This instance of the service is stopping. Please try again in a moment."
 
 
 class DatabaseUnavailable(CheckoutError):

@@ -46,8 +46,9 @@ class KeyBook:
             return None
         if row.bound and row.fingerprint != claim.fingerprint:
             raise KeyMismatch
-        if row.status is not None and row.body is not None:
-            return Answer(row.status, self._keyring.unseal(row.body, "answer"), replayed=True)
+        stored = self._stored(row, replayed=True)
+        if stored is not None:
+            return stored
         if row.open_until is not None and row.open_until > now:
             raise RequestInProgress(retry_after=1)
         return row
@@ -74,8 +75,24 @@ class KeyBook:
         await change_key(tx, name, bound=True)
 
     async def close(self, tx: Transaction, name: KeyName) -> None:
-        """The request was answered, but not finally."""
+        """The request was answered, but not finally; or the process that would have answered is gone."""
         await change_key(tx, name, open_until=None)
+
+    async def finish(self, tx: Transaction, name: KeyName, attempt_id: str) -> Answer | None:
+        """Close the key of an attempt's first request; gives the final answer if it is stored.
+
+        A key that was freed, and perhaps taken by another request since, is left alone.
+        """
+        row = await find_key(tx, name)
+        if row is None or row.attempt_id != attempt_id:
+            return None
+        await self.close(tx, name)
+        return self._stored(row, replayed=False)
+
+    def _stored(self, row: KeyRow, *, replayed: bool) -> Answer | None:
+        if row.status is None or row.body is None:
+            return None
+        return Answer(row.status, self._keyring.unseal(row.body, "answer"), replayed)
 
     async def store(self, tx: Transaction, name: KeyName, answer: Answer) -> None:
         """Keep the final answer."""

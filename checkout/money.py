@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Money(BaseModel):
     """An amount in minor units (cents; whole yen) of an ISO 4217 currency."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
     amount: int = Field(ge=0, le=10**12)
     currency: str = Field(pattern=r"^[A-Z]{3}$")

@@ -42,7 +42,7 @@ OPEN_STATUSES = frozenset({CheckoutStatus.INCOMPLETE, CheckoutStatus.READY})
 class Record(BaseModel):
     """Base of our records."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     def changed(self, **values: Any) -> Self:
         """The same record with other values."""
@@ -91,6 +91,10 @@ class PriceSource(StrEnum):
     LOCALLY = "locally"
     CATALOGUE = "catalogue"
     GIVEN = "given"
+
+
+# In minor units. 20 lines of 99 units with price, tax and shipping stay within what Money holds.
+MOST_PER_UNIT = 150_000_000
 
 
 class LineItem(Record):

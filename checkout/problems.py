@@ -68,6 +68,7 @@ TABLE: dict[type[CheckoutError], Row] = {
     errors.KeyMismatch: Row(422, "The Idempotency-Key is taken", "fix"),
     errors.RequestInProgress: Row(409, "The first request is still in progress", "wait", 1),
     errors.LostRace: Row(409, "Somebody else was faster", "retry", 1),
+    errors.Stopping: Row(503, "The service is stopping", "retry", 2),
     errors.DatabaseUnavailable: Row(503, "No records can be kept", "retry", 2),
     errors.SettingsFault: _INTERNAL,
 }
@@ -76,7 +77,7 @@ TABLE: dict[type[CheckoutError], Row] = {
 class FieldProblem(BaseModel):
     """What is wrong at one place of the request; `pointer` is a JSON pointer, `/query/NAME` for a parameter."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     pointer: str
     code: str
@@ -86,7 +87,7 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """The body of every failure. `next` is what the caller may do now; `checkout` stands only where there is one."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     type: str
     title: str

@@ -16,7 +16,7 @@ from checkout.catalogue import Catalogue
 from checkout.errors import Refused, UpstreamError, UpstreamUnavailable
 from checkout.locally_client import QuotedCart
 from checkout.money import Money
-from checkout.orders import PathToPurchase, PriceSource, Store
+from checkout.orders import MOST_PER_UNIT, PathToPurchase, PriceSource, Store
 
 # Quote carts that are being made at Locally at one moment.
 PARALLEL_QUOTES = 20
@@ -149,7 +149,7 @@ class Quoting:
     def _quote_catalogue(self, upc: str, currency: str) -> UnitQuote:
         product = self._catalogue.get(upc)
         price = product.price if product else None
-        known = price is not None and price.currency == currency
+        known = price is not None and price.currency == currency and price.amount <= MOST_PER_UNIT
         return UnitQuote(
             unit_price=price if known else None,
             tax_per_unit=None,
@@ -161,6 +161,9 @@ class Quoting:
 
 def _money(value: Decimal, currency: str) -> Money:
     try:
-        return Money.from_decimal(value, currency)
+        money = Money.from_decimal(value, currency)
     except ValueError:
-        raise UpstreamUnavailable("The store's system quoted something that is no amount.") from None
+        money = None
+    if money is None or money.amount > MOST_PER_UNIT:
+        raise UpstreamUnavailable("The store's system quoted something that is no price.")
+    return money

@@ -10,7 +10,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from checkout.edge import Edge
-from checkout.errors import SettingsFault
+from checkout.errors import CheckoutError, SettingsFault
 from checkout.settings import Settings
 
 # Longer than the idle time of common proxies, so that they and not we close an idle connection.
@@ -35,8 +35,12 @@ def open_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-def port_of(listener: socket.socket) -> int:
-    return int(listener.getsockname()[1])
+def url_of(listener: socket.socket) -> str:
+    """Where a listening socket is reached; for every address of this machine, by its own name for itself."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  Only compared with.
+        host = "127.0.0.1" if listener.family is socket.AF_INET else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def serve(
@@ -52,6 +56,8 @@ def serve(
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=_IDLE_SECONDS,
         timeout_graceful_shutdown=round(settings.drain),
     )
@@ -62,7 +68,8 @@ def serve(
         error = app.startup_error if isinstance(app, Edge) else None
         if isinstance(error, SettingsFault):
             raise error from None
-        raise CannotServe(f"the service did not start: {error!r}") from error
+        reason = error.detail if isinstance(error, CheckoutError) else repr(error)
+        raise CannotServe(f"the service did not start: {reason}") from error
 
 
 class _Server(uvicorn.Server):

@@ -140,7 +140,7 @@ def test_file_in_another_encoding_is_a_fault(tmp_path: Path) -> None:
         ("0686487455948", "686487455948"),
         ("00686487455948", "686487455948"),
         ("4006381333931", "4006381333931"),
-        ("04006381333931", "04006381333931"),
+        ("04006381333931", "4006381333931"),
     ],
 )
 def test_upc_is_twelve_digits_where_it_fits(given: str, normal: str) -> None:

@@ -497,7 +497,7 @@ SKIPPED = (line("SKIPPED"), line("SKIPPED", 0, 0, "012345678905"))
         (ok(**held(line())), 401, OutcomeUnknown),
         (b"", 307, OutcomeUnknown),
         (b"Unauthorized", 401, OutcomeUnknown),
-        ({"message": "Unauthorized"}, 401, OutcomeUnknown),
+        ({"message": "Unauthorized"}, 401, RefusedUpstream),
         (ok(), 200, OutcomeUnknown),
         (ok(**held()), 200, OutcomeUnknown),
         (ok(**held(line(), cart_hash="")), 200, OutcomeUnknown),

@@ -47,6 +47,7 @@ STATUSES = {
         errors.OutcomeUnknown,
         errors.AuthorizationUnknown,
         errors.DatabaseUnavailable,
+        errors.Stopping,
     ),
 }
 

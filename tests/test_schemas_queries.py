@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from checkout import schemas
-from checkout.errors import InvalidField
+from checkout.errors import InvalidField, PathNotOffered
 from checkout.orders import Location
 
 UPC = "686487455948"
@@ -43,13 +43,18 @@ def test_store_search_has_defaults() -> None:
         ("radius", "251", "invalid"),
         ("radius", "2.5", "invalid"),
         ("unit", "feet", "invalid"),
-        ("path", "teleport", "invalid"),
         ("page", "2", "unknown_field"),
     ],
 )
 def test_store_search_points_at_bad_parameter(name: str, value: str, code: str) -> None:
     values = {"items": f"{UPC}:1", "near": "41.88,-87.63", name: value}
     assert query_faults(schemas.read_store_search, **values) == {(f"/query/{name}", code)}
+
+
+def test_store_search_refuses_unknown_path() -> None:
+    with pytest.raises(PathNotOffered) as caught:
+        schemas.read_store_search({"items": f"{UPC}:1", "near": "41.88,-87.63", "path": "teleport"}.items())
+    assert [fault.pointer for fault in caught.value.fields] == ["/query/path"]
 
 
 def test_store_search_needs_items_and_near() -> None:

@@ -72,18 +72,33 @@ def test_every_fault_has_its_own_line() -> None:
         ("CHECKOUT_LOCALLY_BASE_URL", "https://www.locally.com/headless"),
         ("CHECKOUT_STRIPE_API_BASE", "https://user@api.stripe.com"),
         ("CHECKOUT_PUBLIC_URL", "ftp://example.com"),
+        ("CHECKOUT_PUBLIC_URL", "http://example.com:port"),
+        ("CHECKOUT_PUBLIC_URL", "http://example.com:99999"),
+        ("CHECKOUT_PUBLIC_URL", "http://exam ple.com"),
+        ("CHECKOUT_PUBLIC_URL", "https://example.com?"),
+        ("CHECKOUT_ORIGINS", "*"),
+        ("CHECKOUT_ORIGINS", "null"),
+        ("CHECKOUT_LOCALLY_API_TOKEN", "short"),
+        ("CHECKOUT_LOCALLY_API_TOKEN", "test_token with a space"),
+        ("CHECKOUT_TRUSTED_PROXIES", "my proxy"),
+        ("CHECKOUT_READBACK_DELAYS", "1,soon"),
         ("CHECKOUT_ORIGINS", "https://a.example.com,b.example.com"),
         ("CHECKOUT_BRAND", "My Brand"),
         ("CHECKOUT_PATHS", "bopis,teleport"),
         ("CHECKOUT_TAX", "none"),
         ("CHECKOUT_MUTE_COMMS", "perhaps"),
         ("CHECKOUT_CURRENCIES", '{"1": "dollars"}'),
+        ("CHECKOUT_CURRENCIES", '{"everywhere": "USD"}'),
         ("CHECKOUT_CURRENCIES", "{"),
+        ("CHECKOUT_CURRENCIES", "[]"),
+        ("CHECKOUT_STRIPE_ACCOUNTS", '{"1": "acct_1"}'),
         ("CHECKOUT_STRIPE_ACCOUNTS", '{"everywhere": {"account": "acct_1", "publishable_key": "pk_test_1"}}'),
         ("CHECKOUT_STRIPE_ACCOUNTS", '{"1": {"account": "1", "publishable_key": "pk_test_1"}}'),
         ("CHECKOUT_LOCALLY_WEBHOOK_TOKENS", "one,two,three"),
         ("CHECKOUT_PLACE_WAIT", "-1"),
         ("CHECKOUT_PLACE_WAIT", "soon"),
+        ("CHECKOUT_PLACE_WAIT", "inf"),
+        ("CHECKOUT_PLACE_WAIT", "nan"),
         ("CHECKOUT_LOG_LEVEL", "loud"),
     ],
 )
@@ -92,6 +107,24 @@ def test_bad_value_is_one_line_naming_its_variable(variable: str, value: str) ->
     assert len(lines) == 1
     assert lines[0].startswith(variable)
     assert "\n" not in lines[0]
+
+
+def test_faults_of_several_kinds_come_together() -> None:
+    environ = {**TEST, "CHECKOUT_PATHS": "teleport", "CHECKOUT_DATABASE_URL": "x", "CHECKOUT_TAX": "x"}
+    del environ["CHECKOUT_SECRET_KEY"]
+    assert sorted(re.split("[ :]", line)[0] for line in faults(environ)) == [
+        "CHECKOUT_DATABASE_URL",
+        "CHECKOUT_PATHS",
+        "CHECKOUT_SECRET_KEY",
+        "CHECKOUT_TAX",
+    ]
+
+
+def test_fault_in_a_list_or_map_names_its_place() -> None:
+    (line,) = faults({**TEST, "CHECKOUT_ORIGINS": "https://a.example.com,b"})
+    assert line.startswith("CHECKOUT_ORIGINS[1] must be an origin")
+    (line,) = faults({**TEST, "CHECKOUT_STRIPE_ACCOUNTS": '{"1": {"account": "acct_1"}}'})
+    assert line == "CHECKOUT_STRIPE_ACCOUNTS[1][publishable_key] is missing"
 
 
 @pytest.mark.parametrize("variable", ["CHECKOUT_STRIPE_SECRET_KEY", "CHECKOUT_SECRET_KEY", "CHECKOUT_ENCRYPTION_KEY"])
@@ -122,6 +155,52 @@ def test_maps_are_json() -> None:
     settings = load_settings({**TEST, "CHECKOUT_STRIPE_ACCOUNTS": accounts, "CHECKOUT_CURRENCIES": '{"37175": "CAD"}'})
     assert settings.stripe_accounts["sts"].account == "acct_2"
     assert settings.currencies == {"37175": "CAD"}
+
+
+def test_path_named_twice_counts_once() -> None:
+    assert load_settings({**TEST, "CHECKOUT_PATHS": "bopis,ropis,bopis"}).paths == ("bopis", "ropis")
+
+
+def test_default_port_is_left_out_of_an_origin() -> None:
+    settings = load_settings({**TEST, "CHECKOUT_ORIGINS": "https://A.example.com:443/,http://b.example.com:80"})
+    assert settings.origins == ("https://a.example.com", "http://b.example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("database_url", "sqlite:///checkout.db"),
+        ("locally_base_url", "https://www.locally.com"),
+        ("stripe_api_base", "https://api.stripe.com"),
+        ("public_url", "http://127.0.0.1:8000"),
+        ("paths", ("bopis",)),
+        ("tax", "locally"),
+        ("mute_comms", False),
+        ("origins", ()),
+        ("catalogue", None),
+        ("locally_webhook_tokens", ()),
+        ("stripe_webhook_secrets", ()),
+        ("stripe_accounts", {}),
+        ("checkout_life", 60 * 60),
+        ("token_life", 24 * 60 * 60),
+        ("key_life", 30 * 24 * 60 * 60),
+        ("quote_fresh", 5 * 60),
+        ("place_wait", 8),
+        ("write_timeout", 20),
+        ("commit_within", 5 * 60),
+        ("lease", 15),
+        ("recovery_interval", 5),
+        ("readback_delays", (1, 2, 5, 10, 20, 30)),
+        ("readback_interval", 60),
+        ("readback_until", 15 * 60),
+        ("not_placed_after", 10 * 60),
+        ("not_placed_after_refusal", 2 * 60),
+        ("hold_life", 7 * 24 * 60 * 60),
+        ("drain", 30),
+    ],
+)
+def test_default_is_the_promised_one(name: str, default: object) -> None:
+    assert getattr(load_settings(TEST), name) == default
 
 
 def test_sandbox_token_is_of_test_mode() -> None:
@@ -182,7 +261,14 @@ def test_settings_are_frozen() -> None:
 
 
 def test_printed_settings_hide_their_secrets() -> None:
-    printed = repr(load_settings(TEST))
+    secrets = {
+        "CHECKOUT_DATABASE_URL": "postgresql://me:hunter2@host/name",
+        "CHECKOUT_LOCALLY_WEBHOOK_TOKENS": "hunter3,hunter4",
+        "CHECKOUT_STRIPE_WEBHOOK_SECRETS": "whsec_hunter5",
+    }
+    settings = load_settings({**TEST, **secrets})
+    printed = f"{settings!r} {settings}"
+    assert "hunter" not in printed
     for variable in ("CHECKOUT_LOCALLY_API_TOKEN", "CHECKOUT_STRIPE_SECRET_KEY", "CHECKOUT_SECRET_KEY"):
         assert TEST[variable] not in printed
     assert repr(bytes(range(32))) not in printed

@@ -46,6 +46,7 @@ class StandIn:
         }
         self.confirmed = JSONResponse({"id": "seti_1", "status": "succeeded"})
         self.total = TOTAL
+        self.odd_answer: Response | None = None
 
     def checkout(self, status: str) -> Document:
         return {
@@ -95,6 +96,8 @@ class StandIn:
         return self.read(path)
 
     def read(self, path: str) -> Response:
+        if self.odd_answer is not None:
+            return self.odd_answer
         if path == "/v1/setup_intents/seti_1/confirm":
             return self.confirmed
         bodies: Document = {
@@ -137,8 +140,10 @@ def name_steps(document: Document) -> list[str]:
 def test_purchase_ends_with_an_order() -> None:
     result = StandIn().run()
     assert result.exit_code == 0, result.output
-    for text in ("ord_1", "2 Shop 2", "hash1", "247.50 USD", "open", ORDER["url"]):
-        assert f"{text} " in result.output.rpartition("\n+--")[0].rpartition("\n+--")[2]
+    box = result.output.rpartition("\n+--")[0].rpartition("\n+--")[2]
+    for text in ("ord_1", "2 Shop 2", "hash1", "247.50 USD", "open"):
+        assert f"{text} " in box
+    assert result.output.endswith(f"\n{ORDER['url']}\n")
     assert result.stderr == ""
 
 
@@ -424,3 +429,35 @@ def test_wrong_usage_exits_with_two() -> None:
 
 def test_help_documents_exit_codes() -> None:
     assert "Exit codes: 0 an order" in CliRunner().invoke(try_command, ["--help"]).output
+
+
+def test_story_fits_eighty_columns() -> None:
+    """Long values go on in the next line; only addresses may be wider, because they are copied."""
+    lines = StandIn().run().output.splitlines()
+    assert [line for line in lines if len(line) > 80 and "://" not in line and "/v1/" not in line] == []
+    assert any(line.startswith(" " * 31) and line.strip() for line in lines)
+
+
+def test_unknown_key_says_which_option_to_use() -> None:
+    shop = StandIn()
+    shop.odd_answer = shop.refused(401, "unauthenticated", "fix")
+    result = shop.run()
+    assert result.exit_code == 1
+    assert "The service does not know this key" in result.output
+    assert "with --key or CHECKOUT_TRY_KEY" in " ".join(result.output.split())
+
+
+def test_unknown_upc_is_named() -> None:
+    shop = StandIn()
+    shop.stores = []
+    result = shop.run("--upc", "012345678905")
+    assert result.exit_code == 1
+    assert "No store near 60605 carries 012345678905 for bopis." in result.output
+    assert "--upc" in result.output
+
+
+def test_detail_that_repeats_the_title_is_left_out() -> None:
+    shop = StandIn()
+    problem = {"title": "Some fields are not valid", "code": "invalid_field", "detail": "Some fields are not valid."}
+    shop.odd_answer = JSONResponse(problem, 422)
+    assert shop.run().output.partition("No order: ")[2].count("Some fields are not valid") == 1

@@ -1,5 +1,9 @@
 """Checkouts: open, read, change, take a card, place, give up."""
 
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,17 +15,19 @@ from checkout.api.reading import (
     claim_of,
     read_json,
     read_optional_json,
+    reads_through,
     wait_of,
 )
 from checkout.api.stores import line_items
-from checkout.callers import Credential
-from checkout.checkouts import Change, NewCheckout
+from checkout.callers import Caller, Credential
+from checkout.checkouts import Change, Found, NewCheckout
 from checkout.errors import CheckoutError
 from checkout.idempotency import Answer
 from checkout.orders import Checkout, Order, Shopper
 from checkout.placing import PlaceOrder
 from checkout.problems import problem_headers
 from checkout.schemas import (
+    STORE_UNREAD,
     ChangeCheckout,
     CreateCheckout,
     SetupIntentBody,
@@ -33,6 +39,9 @@ from checkout.schemas import (
 from checkout.settings import STRIPE_URL
 from checkout.state import State
 
+Handle = Callable[[Request[State], Caller, Found], Awaitable[Response]]
+
+_IDENTITY = re.compile(rb'{"id":"(chk_\w+)","object":"checkout","version":(\d+)')
 _EXTRAS = ("host_domain", "locale", "return_url")
 # How soon to ask again after a 202.
 _ASK_AGAIN = {"Retry-After": "2"}
@@ -42,34 +51,70 @@ async def create(request: Request[State]) -> Response:
     caller = caller_of(request, Credential.PUBLISHABLE_KEY, Credential.SECRET_KEY)
     parsed = await read_json(request)
     claim = claim_of(request, "create", "", parsed)
+    answer = await request.state["checkouts"].create(_new_checkout(request, parsed, caller), claim)
+    return answer_response(answer, _headers_of(answer, location=True))
+
+
+def _new_checkout(request: Request[State], parsed: Any, caller: Caller) -> NewCheckout:
+    """What the body asks for. Its shopper is read again when the store, and with it the country, is known."""
     origins = request.state["settings"].allowed_origins
-    wanted = read_create_checkout(parsed, trusted=caller.is_trusted, allowed_origins=origins)
-    answer = await request.state["checkouts"].create(_new_checkout(wanted), claim)
-    return answer_response(answer, _created_headers(answer))
 
+    def read(store_country: str | None) -> CreateCheckout:
+        return read_create_checkout(
+            parsed, trusted=caller.is_trusted, allowed_origins=origins, store_country=store_country
+        )
 
-def _new_checkout(wanted: CreateCheckout) -> NewCheckout:
+    def shopper(store_country: str | None) -> Shopper:
+        told = read(store_country).shopper
+        return told.merged_into(Shopper()) if told else Shopper()
+
+    wanted = read(STORE_UNREAD)
     return NewCheckout(
         store_id=wanted.store_id,
         path_to_purchase=wanted.path_to_purchase,
         items=line_items(wanted.items),
-        shopper=wanted.shopper.merged_into(Shopper()) if wanted.shopper else Shopper(),
+        shopper=shopper,
         extras={name: getattr(wanted, name) for name in _EXTRAS},
+        through=reads_through(request),
     )
 
 
-def _created_headers(answer: Answer) -> dict[str, str]:
-    checkout_id = answer.body.partition(b'"id":"')[2].partition(b'"')[0].decode()
-    return {"Location": f"/v1/checkouts/{checkout_id}", "ETag": '"1"'}
+def _headers_of(answer: Answer, *, location: bool = False) -> dict[str, str]:
+    """What the headers say of the checkout that the body is; nothing where the body is a problem."""
+    found = _IDENTITY.match(answer.body)
+    if found is None:
+        return {}
+    checkout_id, version = (part.decode() for part in found.groups())
+    return {"ETag": f'"{version}"', **({"Location": f"/v1/checkouts/{checkout_id}"} if location else {})}
 
 
-async def read(request: Request[State]) -> Response:
-    _, found = await checkout_of(request)
+def on_checkout(handle: Handle) -> Callable[[Request[State]], Awaitable[Response]]:
+    """A handler for calls on one checkout: whatever goes wrong is told with the checkout as it is now."""
+
+    async def handler(request: Request[State]) -> Response:
+        caller, found = await checkout_of(request)
+        try:
+            return await handle(request, caller, found)
+        except CheckoutError as error:
+            return await _refusal(request, error)
+
+    return handler
+
+
+async def _refusal(request: Request[State], error: CheckoutError) -> Response:
+    found = await request.state["checkouts"].find(request.path_params["checkout_id"])
+    answers = request.state["answers"]
+    body = answers.checkout(found.checkout, found.order)
+    return answer_response(answers.problem(error, request.scope["request_id"], body), problem_headers(error))
+
+
+@on_checkout
+async def read(request: Request[State], _: Caller, found: Found) -> Response:
     return _checkout_response(request, found.checkout, found.order)
 
 
-async def change(request: Request[State]) -> Response:
-    caller, found = await checkout_of(request)
+@on_checkout
+async def change(request: Request[State], caller: Caller, found: Found) -> Response:
     wanted = read_change_checkout(
         await read_json(request),
         trusted=caller.is_trusted,
@@ -77,20 +122,24 @@ async def change(request: Request[State]) -> Response:
         allowed_origins=request.state["settings"].allowed_origins,
         store_country=found.checkout.store.address.country,
     )
-    changed = await request.state["checkouts"].change(
-        found.checkout.id, _change(wanted, found.checkout, request.headers.get("if-match"))
-    )
+    changed = await request.state["checkouts"].change(found.checkout.id, _change(request, wanted))
     return _checkout_response(request, changed, None)
 
 
-def _change(wanted: ChangeCheckout, present: Checkout, if_match: str | None) -> Change:
+async def read_or_change(request: Request[State]) -> Response:
+    """One route for both, so that a 405 on this path names every method that it takes."""
+    return await (change if request.method == "PATCH" else read)(request)
+
+
+def _change(request: Request[State], wanted: ChangeCheckout) -> Change:
     return Change(
         store_id=wanted.store_id,
         path_to_purchase=wanted.path_to_purchase,
         items=line_items(wanted.items) if wanted.items else None,
         shopper=wanted.merged_shopper if "shopper" in wanted.model_fields_set else None,
         extras={name: getattr(wanted, name) for name in _EXTRAS if name in wanted.model_fields_set},
-        if_version=_versions(if_match),
+        if_version=_versions(request.headers.get("if-match")),
+        through=reads_through(request),
     )
 
 
@@ -101,8 +150,8 @@ def _versions(if_match: str | None) -> frozenset[str] | None:
     return frozenset(part.strip().removeprefix("W/").strip('"') for part in if_match.split(","))
 
 
-async def hand_out_setup_intent(request: Request[State]) -> Response:
-    _, found = await checkout_of(request)
+@on_checkout
+async def hand_out_setup_intent(request: Request[State], _: Caller, found: Found) -> Response:
     read_empty_body(await read_optional_json(request))
     handed = await request.state["checkouts"].hand_out_setup_intent(found.checkout.id)
     secret = handed.setup_intent.client_secret
@@ -117,8 +166,8 @@ async def hand_out_setup_intent(request: Request[State]) -> Response:
     return body_response(body, 201 if handed.created else 200)
 
 
-async def place(request: Request[State]) -> Response:
-    caller, found = await checkout_of(request)
+@on_checkout
+async def place(request: Request[State], caller: Caller, found: Found) -> Response:
     parsed = await read_json(request)
     claim = claim_of(request, "place", found.checkout.id, parsed)
     wanted = read_place_request(parsed, trusted=caller.is_trusted)
@@ -130,33 +179,19 @@ async def place(request: Request[State]) -> Response:
         claim=claim,
         wait=wait_of(request),
     )
-    try:
-        placed = await request.state["placing"].place(order)
-    except CheckoutError as error:
-        return await _refusal(request, error)
+    placed = await request.state["placing"].place(order)
     if isinstance(placed, Answer):
-        return answer_response(placed)
+        return answer_response(placed, _headers_of(placed))
     answer = request.state["answers"].outcome(placed, claim.request_id)
     headers = problem_headers(placed.error) if placed.error else _ASK_AGAIN if placed.is_pending else {}
-    return answer_response(answer, headers)
+    return answer_response(answer, {**_headers_of(answer), **headers})
 
 
-async def cancel(request: Request[State]) -> Response:
-    _, found = await checkout_of(request)
+@on_checkout
+async def cancel(request: Request[State], _: Caller, found: Found) -> Response:
     read_empty_body(await read_optional_json(request))
-    try:
-        canceled = await request.state["checkouts"].cancel(found.checkout.id)
-    except CheckoutError as error:
-        return await _refusal(request, error)
+    canceled = await request.state["checkouts"].cancel(found.checkout.id)
     return _checkout_response(request, canceled, None)
-
-
-async def _refusal(request: Request[State], error: CheckoutError) -> Response:
-    """A problem with the checkout as it is now, so that a page can go on without asking."""
-    found = await request.state["checkouts"].find(request.path_params["checkout_id"])
-    answers = request.state["answers"]
-    body = answers.checkout(found.checkout, found.order)
-    return answer_response(answers.problem(error, request.scope["request_id"], body), problem_headers(error))
 
 
 def _checkout_response(request: Request[State], checkout: Checkout, order: Order | None) -> Response:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from datetime import datetime
 
 from starlette.requests import Request
@@ -15,6 +16,8 @@ from checkout.keyring import same_secret, token_hash
 from checkout.orders import Order
 from checkout.schemas import order_body, order_list_body, read_order_list, timeline_body
 from checkout.state import State
+
+_ID = re.compile("ord_[0-9a-f]{32}")
 
 
 async def read(request: Request[State]) -> Response:
@@ -46,8 +49,11 @@ async def list_all(request: Request[State]) -> Response:
 async def _order_of(request: Request[State]) -> tuple[Caller, Order]:
     """The order that the path names, if the caller may see it. Raises UnknownResource for every reason not to."""
     caller = caller_of(request, Credential.ORDER_TOKEN, Credential.SECRET_KEY)
-    found = await request.state["database"].read(lambda tx: find_order(tx, request.path_params["order_id"]))
-    if found is None:
+    order_id = request.path_params["order_id"]
+    found = (
+        await request.state["database"].read(lambda tx: find_order(tx, order_id)) if _ID.fullmatch(order_id) else None
+    )
+    if found is None or found[0].brand != request.state["settings"].brand:
         raise UnknownResource
     order, hashed = found
     if not caller.is_trusted and not same_secret(token_hash(caller.token), hashed):
@@ -61,8 +67,15 @@ def _cursor(order: Order) -> str:
 
 def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
-        at, order_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
-        return datetime.fromisoformat(at), order_id
+        text, order_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        at = datetime.fromisoformat(text)
     except (binascii.Error, ValueError):
-        detail = "This must be the next_cursor of an answer."
-        raise InvalidField(fields=(FieldError("/query/cursor", "invalid", detail),)) from None
+        raise _bad_cursor() from None
+    if at.tzinfo is None or not _ID.fullmatch(order_id):
+        raise _bad_cursor()
+    return at, order_id
+
+
+def _bad_cursor() -> InvalidField:
+    detail = "This must be the next_cursor of an answer."
+    return InvalidField(fields=(FieldError("/query/cursor", "invalid", detail),))

@@ -40,7 +40,7 @@ from checkout.database.checkouts import (
     spend_intent,
     update_intent,
 )
-from checkout.database.engines import Database, PostgresDatabase, SqliteDatabase, Transaction, open_database
+from checkout.database.engines import open_database
 from checkout.database.keys import KeyName, KeyRow, change_key, drop_key, drop_old_keys, find_key, put_key
 from checkout.database.orders import (
     OrderFilter,
@@ -52,6 +52,9 @@ from checkout.database.orders import (
     order_of_checkout,
     save_order,
 )
+from checkout.database.postgres import PostgresDatabase
+from checkout.database.sqlite import SqliteDatabase, require_unused
+from checkout.database.transactions import Database, Transaction
 
 __all__ = [
     "Database",
@@ -100,6 +103,7 @@ __all__ = [
     "rearm_commit",
     "record_quote_cart",
     "renew_leases",
+    "require_unused",
     "save_attempt",
     "save_checkout",
     "save_order",

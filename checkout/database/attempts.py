@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, update
 
 from checkout.attempts import LIVE_ATTEMPTS, Attempt, AttemptStatus
-from checkout.database.engines import Transaction
 from checkout.database.tables import attempts, holds, outbox, upstream_calls
+from checkout.database.transactions import Transaction
 from checkout.errors import LostRace
 from checkout.money import Money
 

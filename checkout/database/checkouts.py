@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from checkout.database.engines import Transaction
 from checkout.database.tables import checkouts, intent_uses, quote_carts, setup_intents, timeline
+from checkout.database.transactions import Transaction, is_storable
 from checkout.errors import LostRace
 from checkout.orders import Checkout, CheckoutStatus
 
@@ -19,6 +19,8 @@ async def insert_checkout(tx: Transaction, checkout: Checkout, token_hash: str) 
 
 async def find_checkout(tx: Transaction, checkout_id: str) -> tuple[Checkout, str] | None:
     """The checkout and the hash of its token."""
+    if not is_storable(checkout_id):
+        return None
     statement = select(checkouts.c.document, checkouts.c.token_hash).where(checkouts.c.id == checkout_id)
     row = (await tx.execute(statement)).first()
     return None if row is None else (Checkout.model_validate_json(row.document), row.token_hash)

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from checkout.database.engines import Transaction
 from checkout.database.tables import idempotency_keys
+from checkout.database.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)

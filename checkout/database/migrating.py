@@ -27,7 +27,9 @@ def migrate(connection: Connection) -> None:
     newest = ScriptDirectory.from_config(config).get_current_head()
     if here == newest:
         return
-    if here is not None or inspect(connection).get_table_names():
+    if here is not None:
         raise SettingsFault((f"CHECKOUT_DATABASE_URL: the database has schema {here}, this version needs {newest}",))
+    if inspect(connection).get_table_names():
+        raise SettingsFault(("CHECKOUT_DATABASE_URL: the database holds tables of another program; name an empty one",))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

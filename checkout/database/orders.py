@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import and_, insert, or_, select, update
 
-from checkout.database.engines import Transaction
 from checkout.database.tables import orders
+from checkout.database.transactions import Transaction, is_storable
 from checkout.errors import LostRace
 from checkout.orders import Order
 
@@ -35,6 +35,8 @@ async def insert_order(tx: Transaction, order: Order, attempt_id: str, tokens: O
 
 async def find_order(tx: Transaction, order_id: str) -> tuple[Order, str] | None:
     """The order and the hash of its token."""
+    if not is_storable(order_id):
+        return None
     statement = select(orders.c.document, orders.c.token_hash).where(orders.c.id == order_id)
     row = (await tx.execute(statement)).first()
     return None if row is None else (Order.model_validate_json(row.document), row.token_hash)

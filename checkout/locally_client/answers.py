@@ -113,7 +113,11 @@ def open_reply(exchange: Exchange) -> Reply:
 def judge_validated(reply: Reply) -> ValidatedCart:
     """The cart of an answer of `cart/validate`, or the error that it means."""
     _refuse_if_busy(reply)
-    if reply.success is None or reply.error_code == ErrorCode.FATAL:
+    if reply.error_code == ErrorCode.FATAL:
+        raise OutcomeUnknown
+    if reply.success is None and reply.status in _DEFINITE and reply.body is not None and not reply.items:
+        raise RefusedUpstream(error_code=reply.error_code)  # A gateway before Locally writes no envelope.
+    if reply.success is None:
         raise OutcomeUnknown
     if reply.success and reply.status == _OK:
         return _parse_written(ValidatedCart, reply)

@@ -152,4 +152,5 @@ SETUP_INTENT: BaseModel = schemas.SetupIntentBody(
 ORDER: BaseModel = schemas.order_body(_ORDER, masked=True)
 ORDERS: BaseModel = schemas.order_list_body((_ORDER,), None)
 TIMELINE: BaseModel = schemas.timeline_body((TimelineEntry(_NOW, "placed", {"cart_hash": "a3f1c9"}),), masked=False)
-HEALTH: BaseModel = schemas.HealthBody()
+HEALTH: BaseModel = schemas.HealthBody(version="1.0.0")
+READY_FOR_ORDERS: BaseModel = schemas.ReadyBody(placing=0)

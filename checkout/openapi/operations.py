@@ -88,7 +88,7 @@ OPERATIONS: tuple[Operation, ...] = (
         (Answer(200, "Stores that have the whole cart first, then by distance.", examples.STORES),),
         _BRAND,
         ("items", "near", "radius", "unit", "path", "Cache-Control"),
-        errors=(errors.InvalidField, *_UPSTREAM),
+        errors=(errors.InvalidField, errors.PathNotOffered, *_UPSTREAM),
     ),
     Operation(
         "post",
@@ -117,7 +117,7 @@ OPERATIONS: tuple[Operation, ...] = (
             ),
         ),
         _BRAND,
-        ("Idempotency-Key",),
+        ("Idempotency-Key", "Cache-Control"),
         Request(schemas.CreateCheckout, examples.CREATE_CHECKOUT),
         (*_KEY, *_CART),
     ),
@@ -140,7 +140,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Change a checkout: objects are merged, null clears, items are replaced whole",
         (Answer(200, "The changed checkout.", examples.READY, ("ETag",)),),
         _CHECKOUT,
-        ("id", "If-Match"),
+        ("id", "If-Match", "Cache-Control"),
         Request(
             schemas.ChangeCheckout,
             examples.CHANGE_CHECKOUT,
@@ -171,7 +171,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "Place the order at the store",
         (
             Answer(200, "The order is placed.", examples.PLACED, ("ETag", "Idempotent-Replayed")),
-            Answer(202, "The order is being placed: read the checkout again.", examples.PLACING, ("Retry-After",)),
+            Answer(
+                202, "The order is being placed: read the checkout again.", examples.PLACING, ("ETag", "Retry-After")
+            ),
         ),
         _CHECKOUT,
         ("id", "Idempotency-Key", "Prefer"),
@@ -237,7 +239,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "tell_readiness",
         "service",
         "Whether the service can take orders now",
-        (Answer(200, "It can.", examples.HEALTH),),
-        errors=(errors.DatabaseUnavailable,),
+        (Answer(200, "It can.", examples.READY_FOR_ORDERS),),
+        errors=(errors.DatabaseUnavailable, errors.Stopping),
     ),
 )

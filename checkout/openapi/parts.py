@@ -61,7 +61,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         _parameter(
             "query",
             "since",
-            "Only orders placed at this time or later.",
+            "Only orders placed or changed at this time or later.",
             {"type": "string", "format": "date-time"},
             "2026-11-22T00:00:00Z",
         ),

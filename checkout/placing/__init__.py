@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from checkout.assessing import Assessor
-from checkout.attempts import Attempt
+from checkout.attempts import Attempt, AttemptStatus
 from checkout.database import (
     Database,
     Transaction,
@@ -26,13 +26,13 @@ from checkout.database import (
     renew_leases,
     void_leases,
 )
-from checkout.errors import AlreadyPlacing, CheckoutError, LostRace
+from checkout.errors import AlreadyPlacing, CheckoutError, DatabaseUnavailable, LostRace
 from checkout.idempotency import Answer, KeyBook
 from checkout.keyring import Keyring
 from checkout.locally_client import LocallyClient
 from checkout.orders import Checkout, Order
 from checkout.placing.outcomes import Outcome, Render, outcome_of
-from checkout.placing.recording import Recorder
+from checkout.placing.recording import Recorder, key_of
 from checkout.placing.steps import Steps
 from checkout.placing.taking_up import PlaceOrder, Started, TakingUp
 from checkout.settings import Settings
@@ -42,6 +42,7 @@ __all__ = ["Outcome", "PlaceOrder", "Placing", "Render", "outcome_of"]
 
 log = structlog.get_logger(__name__)
 
+_BEFORE_VALIDATE = frozenset({AttemptStatus.RECEIVED, AttemptStatus.CHECKED})
 # A sleeping attempt looks at the clock this often, so that a clock that was moved is noticed.
 _LONGEST_NAP = 1.0
 
@@ -80,7 +81,7 @@ class Placing:
             sleep_until=self._sleep_until,
             on_placed=on_placed,
         )
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[bool]] = {}
         self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -105,7 +106,8 @@ class Placing:
             await asyncio.gather(*unfinished, return_exceptions=True)
 
     def is_running(self) -> bool:
-        return not self._stopping.is_set()
+        """Whether attempts are taken up and looked after."""
+        return self._keeper is not None and not self._keeper.done() and not self._stopping.is_set()
 
     async def place(self, order: PlaceOrder) -> Answer | Outcome:
         """Place the order, or say how far it is.
@@ -113,23 +115,38 @@ class Placing:
         Gives the final stored answer, or an outcome. Raises KeyMismatch, RequestInProgress, AlreadyPlacing,
         PriceChanged, InvalidField, the CheckoutClosed kinds and DatabaseUnavailable; none of them has touched the card.
         """
-        try:
-            taken = await self._database.write(lambda tx: self._taking_up.take_up(tx, order, self._clock()))
-        except LostRace:  # A rival in another instance wrote the same key or checkout at the same moment.
-            raise AlreadyPlacing from None
+        taken = await self._take_up(order)
         if not isinstance(taken, Started):
             return taken
         task = self._start_task(taken.attempt_id)
         await asyncio.wait({task}, timeout=order.wait)
-        return await self._database.write(lambda tx: self._answer(tx, order, taken.attempt_id))
+        try:
+            return await self._database.write(lambda tx: self._answer(tx, order, taken.attempt_id))
+        except DatabaseUnavailable:
+            if _sent_nothing(task):
+                raise
+            # There may be an order by now, which we cannot read: "wait" is all that is surely true.
+            return Outcome(taken.checkout)
+
+    async def _take_up(self, order: PlaceOrder) -> Started | Outcome | Answer:
+        def once() -> Awaitable[Started | Outcome | Answer]:
+            return self._database.write(lambda tx: self._taking_up.take_up(tx, order, self._clock()))
+
+        try:
+            return await once()
+        except (LostRace, AlreadyPlacing):
+            # A rival in another instance wrote at the same moment; if it has our key, that is what to tell.
+            with suppress(LostRace):
+                return await once()
+            raise AlreadyPlacing from None
 
     async def _answer(self, tx: Transaction, order: PlaceOrder, attempt_id: str) -> Answer | Outcome:
         """What the first request is told; a final answer is the stored one, so that replays are the same."""
+        stored = await self._keys.finish(tx, order.claim.name, attempt_id)
+        if stored is not None:
+            return stored
         attempt, checkout, placed = await self._load(tx, attempt_id)
-        outcome = outcome_of(attempt, checkout, placed)
-        await self._keys.close(tx, order.claim.name)
-        stored = await self._keys.look_up(tx, order.claim, self._clock())
-        return Answer(stored.status, stored.body) if isinstance(stored, Answer) else outcome
+        return outcome_of(attempt, checkout, placed)
 
     async def _load(self, tx: Transaction, attempt_id: str) -> tuple[Attempt, Checkout, Order | None]:
         attempt = await find_attempt(tx, attempt_id)
@@ -137,30 +154,37 @@ class Placing:
             raise LostRace
         return attempt, await get_checkout(tx, attempt.checkout_id), await order_of_checkout(tx, attempt.checkout_id)
 
-    def _start_task(self, attempt_id: str) -> asyncio.Task[None]:
+    def _start_task(self, attempt_id: str) -> asyncio.Task[bool]:
         task = asyncio.create_task(self._drive(attempt_id), name=f"placing-{attempt_id}")
         self._running[attempt_id] = task
         task.add_done_callback(lambda done: self._finished(attempt_id, done))
         return task
 
-    def _finished(self, attempt_id: str, task: asyncio.Task[None]) -> None:
+    def _finished(self, attempt_id: str, task: asyncio.Task[bool]) -> None:
         self._running.pop(attempt_id, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("attempt_stopped", attempt=attempt_id, error=type(error).__name__, exc_info=error)
 
-    async def _drive(self, attempt_id: str) -> None:
-        """Take step after step until there is none; what goes wrong here is taken up again by recovery."""
+    async def _drive(self, attempt_id: str) -> bool:
+        """Take step after step until there is none; what goes wrong here is taken up again by recovery.
+
+        False if the attempt stopped before anything that touches a card was sent.
+        """
+        may_have_sent = False
         while not self._stopping.is_set():
-            attempt, checkout, _ = await self._database.read(lambda tx: self._load(tx, attempt_id))
             try:
-                if not await self._steps.take(attempt, checkout):
-                    return
+                attempt, checkout, _ = await self._database.read(lambda tx: self._load(tx, attempt_id))
+                more = await self._steps.take(attempt, checkout)
             except LostRace:
                 log.info("attempt_taken_by_another", attempt=attempt_id)
-                return
+                return True
             except CheckoutError as error:
                 log.warning("attempt_paused", attempt=attempt_id, code=error.code)
-                return
+                break
+            may_have_sent = may_have_sent or attempt.status not in _BEFORE_VALIDATE
+            if not more:
+                break
+        return may_have_sent
 
     async def _keep(self) -> None:
         """Renew our leases and look for attempts that nobody works on."""
@@ -186,10 +210,19 @@ class Placing:
     async def _recover(self) -> None:
         now = self._clock()
         until = now + timedelta(seconds=self._settings.lease)
-        for attempt_id in await self._database.write(lambda tx: claim_attempts(tx, self._owner, now, until)):
-            if attempt_id not in self._running:
-                log.info("attempt_recovered", attempt=attempt_id)
-                self._start_task(attempt_id)
+        for attempt_id in await self._database.write(lambda tx: self._claim(tx, now, until)):
+            log.info("attempt_recovered", attempt=attempt_id)
+            self._start_task(attempt_id)
+
+    async def _claim(self, tx: Transaction, now: datetime, until: datetime) -> list[str]:
+        """Take what nobody works on; the requests that began it died with their process, so their keys are closed."""
+        claimed = await claim_attempts(tx, self._owner, now, until)
+        abandoned = [attempt_id for attempt_id in claimed if attempt_id not in self._running]
+        for attempt_id in abandoned:
+            attempt = await find_attempt(tx, attempt_id)
+            if attempt is not None:
+                await self._keys.close(tx, key_of(attempt))
+        return abandoned
 
     async def _sleep_until(self, at: datetime) -> bool:
         """Sleep until a time of our clock; False if the service is stopping."""
@@ -199,3 +232,8 @@ class Placing:
             if self._stopping.is_set():
                 return False
         return True
+
+
+def _sent_nothing(task: asyncio.Task[bool]) -> bool:
+    """Whether an attempt's task has ended before anything that touches a card was sent."""
+    return task.done() and not task.cancelled() and task.exception() is None and not task.result()

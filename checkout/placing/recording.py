@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,26 +32,11 @@ from checkout.database import (
     save_checkout,
     spend_intent,
 )
-from checkout.errors import (
-    CardDeclined,
-    CheckoutError,
-    DatabaseUnavailable,
-    LostRace,
-)
+from checkout.errors import CardDeclined, CheckoutError, DatabaseUnavailable, LostRace, RefusedUpstream
 from checkout.idempotency import KeyBook
 from checkout.keyring import Keyring, token_hash
-from checkout.money import Money
-from checkout.orders import (
-    Checkout,
-    CheckoutStatus,
-    ItemStatus,
-    LineItem,
-    Order,
-    OrderItem,
-    OrderTotals,
-    PathToPurchase,
-    open_status,
-)
+from checkout.orders import Checkout, CheckoutStatus, Order, open_status
+from checkout.placing.new_orders import new_order
 from checkout.placing.outcomes import IN_REVIEW, UNCONFIRMED, Outcome, Render, outcome_of, write_refusal
 from checkout.placing.taking_up import MOST_VALIDATES
 from checkout.settings import Settings
@@ -72,6 +56,10 @@ class Holds:
 
     state: str
     reason: str
+
+
+class CartTaken(ValueError):
+    """Another order has this attempt's cart already: two shoppers' carts were mixed up, which a person must settle."""
 
 
 class Recorder:
@@ -108,8 +96,13 @@ class Recorder:
 
     async def _step(self, tx: Transaction, was: Attempt, event: AttemptEvent, now: datetime, **values: Any) -> Attempt:
         moved = was.changed(status=next_status(was.status, event), updated_at=now, **values)
+        if not moved.is_live:
+            moved = moved.changed(cart_jwt=None, locally_session=None)  # Each is a right to place an order.
         await save_attempt(tx, was, moved)
-        await add_to_timeline(tx, was.checkout_id, now, f"attempt.{event}", attempt=was.id, status=moved.status)
+        facts = {"attempt": was.id, "status": moved.status}
+        if moved.refusal and (code := json.loads(moved.refusal).get("code")):
+            facts["code"] = code
+        await add_to_timeline(tx, was.checkout_id, now, f"attempt.{event}", **facts)
         return moved
 
     async def begin_validate(self, was: Attempt) -> Attempt:
@@ -121,7 +114,7 @@ class Recorder:
             if was.setup_intent_id is not None:
                 await count_validate(tx, was.setup_intent_id, +1)
             await begin_call(tx, was.id, VALIDATE, now)
-            await self._keys.bind(tx, _key(was))
+            await self._keys.bind(tx, key_of(was))
             return begun
 
         return await self._database.write(work)
@@ -152,7 +145,7 @@ class Recorder:
             if checkout is not None:
                 await save_checkout(tx, checkout, checkout)
 
-        await self._insist(work)
+        await self._insist(was.id, work)
 
     async def _uncount(self, tx: Transaction, attempt: Attempt) -> None:
         if attempt.setup_intent_id is not None:
@@ -175,7 +168,7 @@ class Recorder:
             )
             await end_call(tx, was.id, VALIDATE, now, "holds_placed")
 
-        await self._insist(work)
+        await self._insist(was.id, work)
 
     async def commit_not_sent(self, was: Attempt) -> None:
         now = self._clock()
@@ -184,7 +177,7 @@ class Recorder:
             await self._step(tx, was, AttemptEvent.COMMIT_NOT_SENT, now)
             await end_call(tx, was.id, COMMIT, now, "not_sent")
 
-        await self._insist(work)
+        await self._insist(was.id, work)
 
     async def commit_lost(self, was: Attempt, next_read_at: datetime, *, refused: bool) -> None:
         """Whether there is an order is unknown: the shopper is told to wait, and we read back."""
@@ -196,8 +189,11 @@ class Recorder:
             await end_call(tx, was.id, COMMIT, now, "refused" if refused else "unknown")
             checkout = await get_checkout(tx, was.checkout_id)
             await save_checkout(tx, checkout, checkout.changed(notice=UNCONFIRMED))
+            # They stay on the books until an order is found that they belong to.
+            await self._book(tx, was, checkout, Holds("open", "commit_unknown"), now)
 
-        await self._insist(work)
+        log.warning("commit_unknown", attempt=was.id, refused=refused)
+        await self._insist(was.id, work)
 
     async def note_read(self, was: Attempt, noted: Attempt) -> None:
         """One more read-back that settled nothing."""
@@ -205,6 +201,7 @@ class Recorder:
 
     async def review(self, was: Attempt) -> None:
         """A person has to decide."""
+        log.error("attempt_in_review", attempt=was.id, checkout=was.checkout_id)
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
@@ -213,7 +210,7 @@ class Recorder:
             await save_checkout(tx, checkout, checkout.changed(notice=IN_REVIEW))
             await put_event(tx, was.brand, "checkout.review", was.checkout_id, now)
 
-        await self._insist(work)
+        await self._insist(was.id, work)
 
     async def reject(
         self, was: Attempt, error: CheckoutError, *, checkout: Checkout | None = None, holds: Holds | None = None
@@ -221,9 +218,11 @@ class Recorder:
         """The attempt ends with a no; the checkout is open again, as `checkout` says it is now."""
         now = self._clock()
         declined = isinstance(error, CardDeclined)
+        if isinstance(error, RefusedUpstream):  # Ours to mend, and every shopper meets it.
+            log.error("refused_upstream", attempt=was.id, status=was.status, error_code=error.error_code)
 
         async def work(tx: Transaction) -> None:
-            ended = await self._step(tx, was, AttemptEvent.REFUSED, now, refusal=write_refusal(error), cart_jwt=None)
+            ended = await self._step(tx, was, AttemptEvent.REFUSED, now, refusal=write_refusal(error))
             open_again = await self._reopen(tx, was, now, checkout)
             if was.status is AttemptStatus.VALIDATING:
                 await end_call(tx, was.id, VALIDATE, now, error.code)
@@ -235,9 +234,9 @@ class Recorder:
             if declined:
                 await self._store_answer(tx, ended, outcome_of(ended, open_again, None))
             else:
-                await self._keys.free(tx, _key(was))
+                await self._keys.free(tx, key_of(was))
 
-        await self._insist(work)
+        await self._insist(was.id, work)
 
     async def give_up(self, was: Attempt, event: AttemptEvent, holds: Holds | None) -> None:
         """The attempt ends without an order, and the shopper may try again with the same key."""
@@ -247,17 +246,17 @@ class Recorder:
             use = await intent_use(tx, was.setup_intent_id) if was.setup_intent_id else None
             last = use is not None and use.validates >= MOST_VALIDATES
             refusal = json.dumps({"next_step": "new_card" if last else None})
-            await self._step(tx, was, event, now, refusal=refusal, cart_jwt=None)
+            await self._step(tx, was, event, now, refusal=refusal)
             if was.status is AttemptStatus.VALIDATING:
                 await end_call(tx, was.id, VALIDATE, now, "unknown")
             checkout = await self._reopen(tx, was, now, None)
             await self._book(tx, was, checkout, holds, now)
             if was.status in {AttemptStatus.RECEIVED, AttemptStatus.CHECKED, AttemptStatus.INTENT_VERIFIED}:
-                await self._keys.free(tx, _key(was))
+                await self._keys.free(tx, key_of(was))
             else:
-                await self._keys.close(tx, _key(was))
+                await self._keys.close(tx, key_of(was))
 
-        await self._insist(work)
+        await self._insist(was.id, work)
 
     async def _reopen(self, tx: Transaction, attempt: Attempt, now: datetime, fresh: Checkout | None) -> Checkout:
         stored = await get_checkout(tx, attempt.checkout_id)
@@ -273,7 +272,8 @@ class Recorder:
         totals = checkout.totals
         if holds is None or attempt.setup_intent_id is None or totals is None:
             return
-        release = now + timedelta(seconds=self._settings.hold_life)
+        placed_at = attempt.validated_at or attempt.updated_at
+        release = placed_at + timedelta(seconds=self._settings.hold_life)
         await insert_hold(
             tx, attempt, state=holds.state, reason=holds.reason, amount=totals.total, now=now, release=release
         )
@@ -283,28 +283,33 @@ class Recorder:
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
-            ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now, cart_jwt=None)
+            ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now)
             checkout = await get_checkout(tx, was.checkout_id)
             closed = checkout.changed(status=CheckoutStatus.EXPIRED, not_placed=True, notice=None, ended_at=now)
             saved = await save_checkout(tx, checkout, closed)
-            await self._book(tx, was, saved, Holds("open", "not_placed"), now)
             await self._store_answer(tx, ended, outcome_of(ended, saved, None))
 
-        await self._insist(work)
+        await self._insist(was.id, work)
 
     async def placed(self, attempt_id: str, locally_order_url: str | None) -> Order:
-        """There is an order. Whatever the attempt's status became meanwhile, this is what counts."""
+        """There is an order. Whatever the attempt's status became meanwhile, this is what counts.
+
+        Raises LostRace if that is known already, CartTaken if the cart is another checkout's order.
+        """
         now = self._clock()
 
         async def work(tx: Transaction) -> Order:
             was = await find_attempt(tx, attempt_id)
-            if was is None:
+            if was is None or was.status is AttemptStatus.PLACED:
                 raise LostRace
-            ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now, cart_jwt=None)
+            ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now)
             await end_call(tx, was.id, COMMIT, now, "placed")
             checkout = await get_checkout(tx, was.checkout_id)
             order = new_order(was, checkout, locally_order_url, now)
-            await insert_order(tx, order, was.id, self._tokens(order))
+            try:
+                await insert_order(tx, order, was.id, self._tokens(order))
+            except LostRace:
+                raise CartTaken("another order has this cart") from None
             closed = checkout.changed(status=CheckoutStatus.PLACED, notice=None, ended_at=now)
             saved = await save_checkout(tx, checkout, closed)
             await delete_holds(tx, was.id)
@@ -313,7 +318,7 @@ class Recorder:
             await self._store_answer(tx, ended, outcome_of(ended, saved, order))
             return order
 
-        return await self._insist(work)
+        return await self._insist(attempt_id, work)
 
     def _tokens(self, order: Order) -> OrderTokens:
         return OrderTokens(
@@ -321,47 +326,20 @@ class Recorder:
         )
 
     async def _store_answer(self, tx: Transaction, attempt: Attempt, outcome: Outcome) -> None:
-        row = await find_key(tx, _key(attempt))
+        row = await find_key(tx, key_of(attempt))
         request_id = row.request_id if row else ""
-        await self._keys.store(tx, _key(attempt), self._render(outcome, request_id))
+        await self._keys.store(tx, key_of(attempt), self._render(outcome, request_id))
 
-    async def _insist(self, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
+    async def _insist(self, attempt_id: str, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
         """Write what an upstream has answered: if the database is gone, keep trying while we may."""
         for pause in _INSIST_PAUSES:
             try:
                 return await self._database.write(work)
             except DatabaseUnavailable:
-                log.warning("database_unavailable", retry_in=pause)
+                log.warning("outcome_not_recorded", attempt=attempt_id, retry_in=pause)
                 await asyncio.sleep(pause)
         return await self._database.write(work)
 
 
-def _key(attempt: Attempt) -> KeyName:
+def key_of(attempt: Attempt) -> KeyName:
     return KeyName(attempt.brand, "place", attempt.checkout_id, attempt.idempotency_key)
-
-
-def new_order(attempt: Attempt, checkout: Checkout, locally_order_url: str | None, now: datetime) -> Order:
-    """The order as we know it before Locally's cart has been read. Raises ValueError without prices or hash."""
-    totals = checkout.totals
-    if totals is None or attempt.cart_hash is None:
-        raise ValueError("an order needs its prices and its cart")
-    nothing = Money.zero(checkout.currency)
-    held = nothing if attempt.setup_intent_id is None else totals.total
-    first = ItemStatus.PENDING_BRAND if checkout.path_to_purchase is PathToPurchase.STS else ItemStatus.ORDERED
-    return Order(
-        id=f"ord_{secrets.token_hex(16)}",
-        checkout_id=checkout.id,
-        brand=checkout.brand,
-        path_to_purchase=checkout.path_to_purchase,
-        cart_hash=attempt.cart_hash,
-        locally_order_url=locally_order_url,
-        placed_at=now,
-        store=checkout.store,
-        items=tuple(_order_item(line, first) for line in checkout.items),
-        shopper=checkout.shopper,
-        totals=OrderTotals(total=totals.total, authorized=held, charged=nothing, refunded=nothing),
-    )
-
-
-def _order_item(line: LineItem, status: ItemStatus) -> OrderItem:
-    return OrderItem(upc=line.upc, name=line.name, quantity=line.quantity, status=status, total=line.total)

@@ -11,24 +11,32 @@ import structlog
 from checkout.assessing import Assessment, Assessor
 from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, ReadBackSpans, judge, next_read, note_read
 from checkout.errors import (
-    CardDeclined,
     CartRefused,
     CheckoutError,
-    FieldError,
+    DatabaseUnavailable,
     ItemRefused,
     ItemUnavailable,
     NotSent,
-    PathUnavailable,
-    PriceChanged,
     Refused,
     SetupIntentInvalid,
+    StoreUnknown,
     UpstreamBusy,
     UpstreamError,
 )
 from checkout.keyring import Keyring
 from checkout.locally_client import CartToValidate, ItemToValidate, LocallyClient, ValidatedCart
 from checkout.orders import Checkout, Order, PriceSource
-from checkout.placing.recording import Holds, Recorder
+from checkout.placing.judging import (
+    mark_refused,
+    object_to,
+    path_gone,
+    prices,
+    refused_fields,
+    short_lines,
+    unavailable_fields,
+    with_assessment,
+)
+from checkout.placing.recording import CartTaken, Holds, Recorder
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
 
@@ -95,8 +103,8 @@ class Steps:
             self._assessor.reassess(checkout), self._verify_intent(attempt, checkout), return_exceptions=True
         )
         for failure in (assessed, verified):
-            if isinstance(failure, CheckoutError):
-                await self._recorder.reject(attempt, failure)
+            if isinstance(failure, CheckoutError) and not isinstance(failure, DatabaseUnavailable):
+                await self._reject(attempt, checkout, failure)
                 return
             if isinstance(failure, BaseException):
                 raise failure
@@ -132,14 +140,14 @@ class Steps:
         try:
             cart = await self._locally.validate_cart(self._cart(begun, checkout))
         except NotSent as error:
-            if begun.validate_tries < _TRIES_WHEN_NOT_SENT:
+            if begun.validate_tries - begun.price_falls < _TRIES_WHEN_NOT_SENT:
                 await self._recorder.validate_again(begun, AttemptEvent.VALIDATE_NOT_SENT)
             else:
                 await self._recorder.reject(begun, error)
         except CartRefused as error:
             await self._learn_why(begun, checkout, error)
-        except (CardDeclined, UpstreamBusy, Refused) as error:
-            await self._recorder.reject(begun, error)
+        except (UpstreamBusy, Refused) as error:
+            await self._reject(begun, checkout, error)
         except UpstreamError:
             await self._resume_validating(begun, checkout)
         else:
@@ -179,7 +187,7 @@ class Steps:
         try:
             fresh = with_assessment(checkout, await self._assessor.reassess(checkout))
         except CheckoutError as error:
-            await self._recorder.reject(attempt, error)
+            await self._reject(attempt, checkout, error)
             return
         objection = object_to(fresh, attempt)
         if objection is not None:
@@ -189,6 +197,13 @@ class Steps:
         else:
             refused = mark_refused(fresh, refusal.upcs)
             await self._recorder.reject(attempt, ItemRefused(fields=refused_fields(refused)), checkout=refused)
+
+    async def _reject(self, attempt: Attempt, checkout: Checkout, error: CheckoutError) -> None:
+        """A no that leaves nothing at Locally; a store that is gone offers no path any more."""
+        if isinstance(error, StoreUnknown):
+            await self._recorder.reject(attempt, path_gone(), checkout=checkout.changed(path_offered=False))
+        else:
+            await self._recorder.reject(attempt, error)
 
     async def _holds_placed(self, attempt: Attempt, checkout: Checkout, cart: ValidatedCart) -> None:
         short = short_lines(checkout, cart)
@@ -219,7 +234,10 @@ class Steps:
         except UpstreamError:
             await self._commit_lost(begun, refused=False)
         else:
-            await self._placed(begun, self._order_url(committed.target_uri))
+            try:
+                await self._placed(begun, self._order_url(committed.target_uri))
+            except CartTaken:
+                await self._commit_lost(begun, refused=False)
 
     async def _commit_lost(self, attempt: Attempt, *, refused: bool) -> None:
         await self._recorder.commit_lost(attempt, self._next_read(attempt), refused=refused)
@@ -247,7 +265,10 @@ class Steps:
             return
         found = await self._look(attempt)
         if found:
-            await self._placed(attempt, None)
+            try:
+                await self._placed(attempt, None)
+            except CartTaken:
+                await self._recorder.review(attempt)
             return
         now = self._clock()
         noted = note_read(attempt, healthy=found is False, now=now)
@@ -285,56 +306,3 @@ def read_back_spans(settings: Settings) -> ReadBackSpans:
         not_placed_after=settings.not_placed_after,
         not_placed_after_refusal=settings.not_placed_after_refusal,
     )
-
-
-def with_assessment(checkout: Checkout, assessment: Assessment) -> Checkout:
-    """The checkout with what was just read."""
-    return checkout.changed(items=assessment.items, path_offered=assessment.path_offered, quoted_at=assessment.as_of)
-
-
-def object_to(checkout: Checkout, attempt: Attempt) -> CheckoutError | None:
-    """What speaks against placing the cart as it was just read, if anything does."""
-    unavailable = unavailable_fields(checkout)
-    if unavailable:
-        return ItemUnavailable(fields=unavailable)
-    if not checkout.path_offered:
-        detail = "The store does not offer this path to purchase for this cart."
-        return PathUnavailable(fields=(FieldError("/path_to_purchase", "path_unavailable", detail),))
-    totals = checkout.totals
-    if totals is None or totals.total.amount > attempt.expected_amount:
-        return PriceChanged()
-    return None
-
-
-def unavailable_fields(checkout: Checkout) -> tuple[FieldError, ...]:
-    detail = "The store does not have this item in this quantity."
-    return tuple(
-        FieldError(f"/items/{index}", "item_unavailable", detail)
-        for index, line in enumerate(checkout.items)
-        if not line.available
-    )
-
-
-def mark_refused(checkout: Checkout, upcs: tuple[str, ...]) -> Checkout:
-    """Mark the lines that Locally would not take; all of them where it named none."""
-    lines = tuple(line.changed(refused=not upcs or line.upc in upcs) for line in checkout.items)
-    return checkout.changed(items=lines)
-
-
-def refused_fields(checkout: Checkout) -> tuple[FieldError, ...]:
-    detail = "The store's system does not accept this item."
-    return tuple(
-        FieldError(f"/items/{index}", "item_refused", detail)
-        for index, line in enumerate(checkout.items)
-        if line.refused
-    )
-
-
-def short_lines(checkout: Checkout, cart: ValidatedCart) -> frozenset[str]:
-    """The UPCs of which the validated cart holds fewer than were asked for."""
-    held = {item.upc: item.quantity for item in cart.items if item.in_cart}
-    return frozenset(line.upc for line in checkout.items if held.get(line.upc, 0) < line.quantity)
-
-
-def prices(checkout: Checkout) -> list[object]:
-    return [(line.unit_price, line.tax_per_unit) for line in checkout.items]

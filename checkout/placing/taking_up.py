@@ -51,9 +51,10 @@ class PlaceOrder:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A new attempt, whose outcome the request waits for."""
+    """A new attempt, whose outcome the request waits for, and its checkout as it was taken up."""
 
     attempt_id: str
+    checkout: Checkout
 
 
 class TakingUp:
@@ -65,7 +66,10 @@ class TakingUp:
         self._lease = lease
 
     async def take_up(self, tx: Transaction, order: PlaceOrder, now: datetime) -> Started | Outcome | Answer:
-        """Raises KeyMismatch, RequestInProgress, AlreadyPlacing, CheckoutClosed kinds, PriceChanged, InvalidField."""
+        """Raises KeyMismatch, RequestInProgress, AlreadyPlacing, CheckoutClosed kinds, PriceChanged, InvalidField.
+
+        LostRace says that a rival wrote at the same moment: asked again, this tells what the rival has made of it.
+        """
         known = await self._keys.look_up(tx, order.claim, now)
         if isinstance(known, Answer):
             return known
@@ -97,15 +101,15 @@ class TakingUp:
             lease_owner=self._owner,
             lease_until=now + timedelta(seconds=self._lease),
         )
+        placing = await save_checkout(tx, checkout, checkout.changed(status=CheckoutStatus.PLACING, notice=None))
         try:
-            await save_checkout(tx, checkout, checkout.changed(status=CheckoutStatus.PLACING, notice=None))
             await insert_attempt(tx, attempt)
-        except LostRace:
-            raise AlreadyPlacing from None
+        except LostRace:  # The checkout is ours by now: what keeps us out is the SetupIntent, live or used elsewhere.
+            raise SetupIntentInvalid from None
         seconds = order.wait + _OPEN_MARGIN
         await self._keys.open(tx, order.claim, now, seconds=seconds, attempt_id=attempt.id, bound=False)
         await add_to_timeline(tx, checkout.id, now, "attempt.received", attempt=attempt.id)
-        return Started(attempt.id)
+        return Started(attempt.id, placing)
 
 
 def _admit(checkout: Checkout, order: PlaceOrder) -> None:

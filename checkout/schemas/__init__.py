@@ -20,6 +20,7 @@ from checkout.schemas.queries import (
     read_store_search,
 )
 from checkout.schemas.requests import (
+    STORE_UNREAD,
     ChangeCheckout,
     CreateCheckout,
     EmptyBody,
@@ -39,6 +40,7 @@ from checkout.schemas.responses import (
     HealthBody,
     OrderView,
     QuoteBody,
+    ReadyBody,
     SetupIntentBody,
     checkout_body,
     checkout_problems,
@@ -47,6 +49,7 @@ from checkout.schemas.responses import (
 from checkout.schemas.store_views import PlacesBody, StoresBody, places_body, stores_body
 
 __all__ = [
+    "STORE_UNREAD",
     "ChangeCheckout",
     "CheckoutBody",
     "CreateCheckout",
@@ -64,6 +67,7 @@ __all__ = [
     "PlacesQuery",
     "QuoteBody",
     "QuoteRequest",
+    "ReadyBody",
     "SetupIntentBody",
     "ShopperRequest",
     "StoreSearch",

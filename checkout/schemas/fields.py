@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictSt
 from stdnum import luhn
 
 from checkout.catalogue import normalize_upc
-from checkout.orders import PathToPurchase
+from checkout.money import Money
+from checkout.orders import MOST_PER_UNIT, PathToPurchase
 from checkout.schemas.faults import fault
 
 # Explicit embeddings, overrides and isolates can make a text read differently from what it is.
@@ -83,6 +84,15 @@ Quantity = Annotated[StrictInt, Field(ge=1, le=99)]
 StoreId = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 
 
+def _within_reason(money: Money) -> Money:
+    if money.amount > MOST_PER_UNIT:
+        raise fault("invalid", f"One unit may cost {MOST_PER_UNIT} minor units or fewer.")
+    return money
+
+
+UnitMoney = Annotated[Money, AfterValidator(_within_reason)]
+
+
 def _known_path(value: Any) -> Any:
     if isinstance(value, str) and value not in set(PathToPurchase):
         raise fault("path_unavailable", f"This must be one of {', '.join(PathToPurchase)}.")
@@ -104,7 +114,7 @@ def _normal_email(value: str) -> str:
 Email = Annotated[StrictStr, AfterValidator(_normal_email), WithJsonSchema({"type": "string", "format": "email"})]
 
 
-def normal_phone(value: str, region: str) -> str:
+def normal_phone(value: str, region: str | None) -> str:
     """E.164. Refuses what no telephone network could reach; `region` is where a number without +... belongs."""
     refusal = fault("invalid", "This must be a phone number, with its country code if it is from abroad.")
     try:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
 from checkout.errors import FieldError, InvalidField
-from checkout.orders import Location, PathToPurchase
+from checkout.orders import Location
 from checkout.schemas import fields
 from checkout.schemas.faults import fault, query_pointer, validate
 
@@ -20,7 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Query(BaseModel):
     """Base of the queries: frozen, and a parameter we do not know is a fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class PlacesQuery(Query):
@@ -32,7 +32,7 @@ class PlacesQuery(Query):
 class AskedItem(BaseModel):
     """One line of the cart that stores are searched for."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     upc: fields.Upc
     quantity: fields.Quantity
@@ -81,7 +81,7 @@ class StoreSearch(Query):
     near: Annotated[Location, BeforeValidator(_split_near)]
     radius: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=250)] = 25
     unit: Literal["mi", "km"] = "mi"
-    path: PathToPurchase | None = None
+    path: fields.Path | None = None
 
 
 def _read_time(value: Any) -> datetime:

@@ -30,12 +30,14 @@ from checkout.schemas import fields
 from checkout.schemas.faults import fault, validate
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# In place of the store's country, while the store is not read yet: phone numbers that hang on it wait for it.
+STORE_UNREAD = "unread"
 
 
 class RequestBody(BaseModel):
     """Base of the bodies: frozen, and a field we do not know is a fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class LineRequest(RequestBody):
@@ -44,8 +46,8 @@ class LineRequest(RequestBody):
     upc: fields.Upc
     quantity: fields.Quantity
     message: fields.Message = None
-    unit_price: Money | None = None
-    tax_per_unit: Money | None = None
+    unit_price: fields.UnitMoney | None = None
+    tax_per_unit: fields.UnitMoney | None = None
 
 
 def _each_upc_once(items: tuple[LineRequest, ...]) -> tuple[LineRequest, ...]:
@@ -86,7 +88,9 @@ class ShopperRequest(RequestBody):
     def _judge_phone(cls, value: str | None, info: ValidationInfo) -> str | None:
         known = info.context or {}
         region = info.data.get("country") or known.get("country") or known.get("store_country") or "US"
-        return None if value is None else fields.normal_phone(value, region)
+        if value is None or (region == STORE_UNREAD and not value.lstrip().startswith("+")):
+            return value
+        return fields.normal_phone(value, None if region == STORE_UNREAD else region)
 
     @field_validator("zip")
     @classmethod
@@ -218,7 +222,10 @@ def read_quote_request(data: Any, *, trusted: bool) -> QuoteRequest:
 def read_create_checkout(
     data: Any, *, trusted: bool, allowed_origins: Iterable[str] = (), store_country: str | None = None
 ) -> CreateCheckout:
-    """`store_country` is where a phone number without +... belongs if the shopper names no country."""
+    """`store_country` is where a phone number without +... belongs if the shopper names no country.
+
+    With STORE_UNREAD such a number is left unjudged: read the body again when the store is known.
+    """
     _refuse_untrusted(_prices_in(data), trusted=trusted)
     context = {"allowed_origins": tuple(allowed_origins), "store_country": store_country}
     return validate(CreateCheckout, data, context=context)

@@ -35,7 +35,7 @@ Time = Annotated[datetime, AfterValidator(_in_utc)]
 class Body(BaseModel):
     """Base of the answers' bodies."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
 class AddressBody(Body):
@@ -186,9 +186,17 @@ class SetupIntentBody(Body):
 
 
 class HealthBody(Body):
-    """The service runs, or is ready."""
+    """The process runs."""
 
     status: Literal["ok"] = "ok"
+    version: str
+
+
+class ReadyBody(Body):
+    """The service takes orders; `placing` are the checkouts that are being placed right now."""
+
+    status: Literal["ready"] = "ready"
+    placing: int
 
 
 class QuoteLineBody(Body):

@@ -50,8 +50,8 @@ def check_upcs(_context: click.Context, _option: click.Parameter, value: tuple[s
     callback=check_upcs,
     envvar="CHECKOUT_TRY_UPC",
     show_envvar=True,
-    show_default=DEMO_UPC,
-    help="What to buy; repeatable.",
+    show_default=False,
+    help=f"What to buy; repeatable.  [default: {DEMO_UPC}]",
 )
 @click.option("--quantity", type=click.IntRange(min=1), default=1, help="How many of each.")
 @click.option("--near", default="60605", help="A place by name or postal code, or LAT,LNG.")
@@ -61,7 +61,11 @@ def check_upcs(_context: click.Context, _option: click.Parameter, value: tuple[s
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the story.")
 @click.pass_context
 def try_command(context: click.Context, /, as_json: bool, **options: Any) -> None:
-    """Buys something over the public HTTP API of a running service and tells each step."""
+    """Buy something over the public HTTP API of a running service.
+
+    It tells step by step what is sent and what is answered, as a brand's page would do it: find a place and a store,
+    ask the price, open a checkout, set up a card, place the order, read it.
+    """
     # Whoever embeds the command may hand over an httpx transport as the context's object, in place of the network.
     transport = context.obj if isinstance(context.obj, httpx.AsyncBaseTransport) else None
     result, exit_code = asyncio.run(buy(Case(**options), Narrator(quiet=as_json), transport))

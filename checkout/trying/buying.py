@@ -74,23 +74,36 @@ class Purchase:
 
     async def choose_store(self, near: str) -> int:
         """The id of the store asked for, else of the first that hands over the whole cart on the path."""
-        fitting, widen = await self.find_stores(near, {"radius": 25, "unit": "mi"})
+        found = await self.find_stores(near, {"radius": 25, "unit": "mi"})
         if self._case.store is not None:
             self._narrator.note(f"taking store {self._case.store}, because --store says so")
             return self._case.store
-        if not fitting and widen:
+        if not self.fitting(found) and found.get("widen"):
             self._narrator.note("no store there holds the whole cart: looking further, as the service suggests")
-            fitting, _ = await self.find_stores(near, widen)
+            found = await self.find_stores(near, found["widen"])
+        fitting = self.fitting(found)
         if not fitting:
-            detail = f"No store near {near} holds the whole cart and offers {self._case.path}."
-            raise Stopped(make_problem("no_store", "No store can hand this over", detail, "choose_store"))
+            raise Stopped(self.describe_nothing(found))
         self._narrator.note(
             f"taking {fitting[0]['id']}, the first that holds the whole cart and offers {self._case.path}"
         )
         return int(fitting[0]["id"])
 
-    async def find_stores(self, near: str, within: Document) -> tuple[list[Document], Document | None]:
-        """The stores that would do, and where the service would look next."""
+    def fitting(self, found: Document) -> list[Document]:
+        """The stores that would do."""
+        return [store for store in found["stores"] if store["has_all"] and self._case.path in store["paths"]]
+
+    def describe_nothing(self, found: Document) -> Document:
+        """Why no store would do: the place, the quantity, or the UPC itself."""
+        cart = " and ".join(f"{self._case.quantity} of {upc}" for upc in self._case.upcs)
+        if found["stores"]:
+            detail = f"No store near {self._case.near} that offers {self._case.path} has {cart}."
+        else:
+            detail = f"No store near {self._case.near} carries {' or '.join(self._case.upcs)} for {self._case.path}."
+        return make_problem("no_store", "No store can hand this over", detail, "choose_store")
+
+    async def find_stores(self, near: str, within: Document) -> Document:
+        """What the service found within a radius."""
         items = ",".join(f"{upc}:{self._case.quantity}" for upc in self._case.upcs)
         query = {"items": items, "near": near, "radius": str(within["radius"]), "unit": within["unit"]}
         query["path"] = self._case.path
@@ -99,8 +112,7 @@ class Purchase:
         found = await self._caller.ask(call)
         for store in found["stores"][:3]:
             self._narrator.note(f"{describe_store(store)}: {'the whole cart' if store['has_all'] else 'not all of it'}")
-        fitting = [store for store in found["stores"] if store["has_all"] and self._case.path in store["paths"]]
-        return fitting, found.get("widen")
+        return found
 
     async def ask_quote(self, store: int) -> None:
         show = ("items", "totals", "price_source", "as_of")
@@ -171,6 +183,6 @@ class Purchase:
             "cart hash": order["cart_hash"],
             "total": format_money(order["totals"]["total"]),
             "status": order["status"],
-            "link": placed["order"]["url"],
         }
         self._narrator.box(rows)
+        self._narrator.link("The shopper's page of it:", placed["order"]["url"])

@@ -11,6 +11,10 @@ import httpx
 from checkout.trying.telling import Narrator, compact
 
 REFUSED, UNSETTLED = 1, 3
+WRONG_KEY = {
+    "title": "The service does not know this key",
+    "detail": "Give its own publishable key (CHECKOUT_PUBLISHABLE_KEY) with --key or CHECKOUT_TRY_KEY.",
+}
 
 Document = dict[str, Any]
 
@@ -154,6 +158,8 @@ def read_problem(status: int, body: Document) -> Document:
     """The problem that an answer means: the service's own document, Stripe's error, or neither."""
     if isinstance(body.get("error"), dict):
         return {**read_stripe_error(body["error"]), "status": status}
+    if body.get("code") == "unauthenticated":
+        return {**body, **WRONG_KEY}
     if "title" in body:
         return body
     detail = f"It answered {compact(body)}, which is no problem document."

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +15,14 @@ NEXT = {
     "fix": "correct what is named above",
     "new_card": "use another card (--card)",
     "accept_total": "accept the new total",
-    "choose_store": "choose another store (--store, --near)",
+    "choose_store": "choose another store (--store, --near) or cart (--upc, --quantity)",
     "restart": "start over with a new checkout",
     "wait": "wait, and look again later",
     "contact": "ask whoever runs the service",
     "stop": "nothing; this will not work",
 }
+_INDENT = " " * 31  # Where the values stand.
+_NARROWEST = 60
 SECRET = re.compile(r"\b((?:cpk|csk|pk|sk)_(?:test|live)_|(?:ct|ot|ol)_|seti_\w+?_secret_)([\w-]{4})[\w-]+")
 
 
@@ -35,11 +39,23 @@ def spell_money(value: object) -> object:
     return [spell_money(inner) for inner in value] if isinstance(value, list) else value
 
 
-def compact(value: object, width: int = 110) -> str:
+def spell(value: object) -> str:
     """The value on one line, free of secrets; JSON unless it is text."""
     plain = spell_money(value)
-    text = shorten(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
+    return shorten(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False))
+
+
+def compact(value: object, width: int = 110) -> str:
+    text = spell(value)
     return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def wrap(text: str, width: int, most_lines: int = 6) -> list[str]:
+    """The text on lines of this width, cut only where it would fill the screen."""
+    lines = textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+    if len(lines) > most_lines:
+        return [*lines[: most_lines - 1], f"{lines[most_lines - 1][: width - 4]} ..."]
+    return lines
 
 
 def format_money(money: Mapping[str, Any] | None) -> str:
@@ -61,9 +77,11 @@ class Narrator:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._number = 0
+        self._width = max(_NARROWEST, shutil.get_terminal_size().columns)
 
     def note(self, text: str) -> None:
-        self._say(f"   > {text}", fg="cyan")
+        first, *more = wrap(text, self._width - 5)
+        self._say("\n".join([f"   > {first}", *(f"     {line}" for line in more)]), fg="cyan")
 
     def request(self, title: str, line: str, sent: Mapping[str, object]) -> None:
         self._number += 1
@@ -77,13 +95,21 @@ class Narrator:
 
     def problem(self, problem: Mapping[str, Any]) -> None:
         """A problem document, on standard error."""
-        self._say(f"\nNo order: {problem.get('title') or problem.get('code')}", err=True, fg="red", bold=True)
-        if problem.get("detail"):
-            self._say(f"   {problem['detail']}", err=True)
+        title = str(problem.get("title") or problem.get("code"))
+        self._say("", err=True)
+        self._explain(f"No order: {title}", indent=0, fg="red", bold=True)
+        detail = str(problem.get("detail") or "")
+        if detail.rstrip(".") != title.rstrip("."):
+            self._explain(detail)
         for error in problem.get("errors") or []:
-            self._say(f"   {error.get('pointer') or '/'}: {error.get('detail') or error.get('code')}", err=True)
+            self._explain(f"{error.get('pointer') or '/'}: {error.get('detail') or error.get('code')}")
         what_next = problem.get("next") or ""
-        self._say(f"   Next: {NEXT.get(what_next, what_next)} ({problem.get('code')})", err=True)
+        self._explain(f"Next: {NEXT.get(what_next, what_next)} ({problem.get('code')})")
+
+    def _explain(self, text: str, *, indent: int = 3, **style: Any) -> None:
+        if text:
+            lines = wrap(text, self._width - indent)
+            self._say(textwrap.indent("\n".join(lines), " " * indent), err=True, **style)
 
     def box(self, rows: Mapping[str, object]) -> None:
         lines = [f"{name:<10} {value}" for name, value in rows.items()]
@@ -91,9 +117,16 @@ class Narrator:
         rule = "+" + "-" * (width + 2) + "+"
         self._say("\n" + "\n".join([rule, *(f"| {line:<{width}} |" for line in lines), rule]), fg="green")
 
+    def link(self, text: str, url: str) -> None:
+        """An address, never broken: it has to be clicked or copied as it is."""
+        self._say(f"\n{text}\n{url}")
+
     def _rows(self, label: str, values: Mapping[str, object]) -> None:
         for name, value in values.items():
-            self._say(f"   {label:<9} {name:<17} {compact(value)}")
+            first, *more = wrap(spell(value), self._width - len(_INDENT))
+            self._say(f"   {label:<9} {name:<17} {first}")
+            for line in more:
+                self._say(_INDENT + line)
             label = ""
 
     def _say(self, text: str, *, err: bool = False, **style: Any) -> None:

@@ -1,35 +1,28 @@
 """Opening, reading, changing and giving up checkouts, and the SetupIntents that they hand out."""
 
+import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from checkout.assessing import Assessment, Assessor
+from checkout.checkouts.cards import Cards
+from checkout.checkouts.records import Change, Found, HandedOut, NewCheckout
 from checkout.database import (
     Database,
     IntentRow,
     Transaction,
     add_to_timeline,
     find_checkout,
-    get_checkout,
     insert_checkout,
-    insert_intent,
     kill_intents,
-    list_intents,
     order_of_checkout,
     save_checkout,
-    update_intent,
 )
 from checkout.errors import (
     AlreadyPlacing,
-    CheckoutError,
-    FieldError,
-    InvalidField,
     LostRace,
-    NoPaymentNeeded,
     RequestInProgress,
-    TooManyCards,
     UnknownResource,
     VersionMismatch,
 )
@@ -39,73 +32,24 @@ from checkout.orders import (
     Checkout,
     CheckoutStatus,
     LineItem,
-    Order,
     PathToPurchase,
     Payment,
     PriceSource,
-    Shopper,
     open_status,
     require_open,
 )
 from checkout.settings import Settings
-from checkout.stripe_client import SetupIntent, StripeClient
+from checkout.stripe_client import StripeClient
 
-MOST_CARDS = 5
+__all__ = ["Change", "Checkouts", "Found", "HandedOut", "NewCheckout"]
+
 # Creating waits for two rounds of reads at Locally; a key that is open longer belongs to a process that died.
 _CREATE_SECONDS = 30
 # A page saves its groups of fields one by one; two that arrive together both count.
 _CHANGE_TRIES = 3
+_ID = re.compile("chk_[0-9a-f]{32}")
 
 RenderCreated = Callable[[Checkout, str], Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class NewCheckout:
-    """What a checkout is opened with. Items carry no prices, except what the brand's server gave."""
-
-    store_id: int
-    path_to_purchase: PathToPurchase
-    items: tuple[LineItem, ...]
-    shopper: Shopper
-    extras: dict[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a PATCH asks for; None leaves things as they are.
-
-    `shopper` makes the new shopper from the present one; `extras` are host_domain, locale and return_url;
-    `if_version` are the versions that may be changed, None for any.
-    """
-
-    store_id: int | None = None
-    path_to_purchase: PathToPurchase | None = None
-    items: tuple[LineItem, ...] | None = None
-    shopper: Callable[[Shopper], Shopper] | None = None
-    extras: dict[str, str | None] = field(default_factory=dict)
-    if_version: frozenset[str] | None = None
-
-    @property
-    def moves_cart(self) -> bool:
-        return self.store_id is not None or self.path_to_purchase is not None or self.items is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A checkout as it is now, with its order if it has one."""
-
-    checkout: Checkout
-    token_hash: str
-    order: Order | None
-
-
-@dataclass(frozen=True, slots=True)
-class HandedOut:
-    """A SetupIntent for the browser; `created` is False when the live one was handed out again."""
-
-    setup_intent: SetupIntent
-    payment: Payment
-    created: bool
 
 
 class Checkouts:
@@ -124,7 +68,7 @@ class Checkouts:
     ) -> None:
         self._database = database
         self._assessor = assessor
-        self._stripe = stripe
+        self._cards = Cards(database, stripe, clock=clock)
         self._keyring = keyring
         self._settings = settings
         self._clock = clock
@@ -158,7 +102,7 @@ class Checkouts:
         return None
 
     async def _create(self, new: NewCheckout, claim: Claim) -> Answer:
-        assessment = await self._assessor.assess(new.store_id, new.path_to_purchase, new.items)
+        assessment = await self._assessor.assess(new.store_id, new.path_to_purchase, new.items, through=new.through)
         checkout = self._assemble(new, assessment)
         token = self._keyring.token("ct", checkout.id)
         answer = self._render_created(checkout, token)
@@ -173,7 +117,6 @@ class Checkouts:
 
     def _assemble(self, new: NewCheckout, assessment: Assessment) -> Checkout:
         now = self._clock()
-        _check_currencies(assessment)
         checkout = Checkout(
             id=f"chk_{secrets.token_hex(16)}",
             brand=self._settings.brand,
@@ -183,7 +126,7 @@ class Checkouts:
             currency=assessment.currency,
             path_to_purchase=new.path_to_purchase,
             items=assessment.items,
-            shopper=new.shopper,
+            shopper=new.shopper(assessment.store.address.country),
             payment=self._payment(assessment, new.path_to_purchase),
             tax_estimated=self._settings.tax == "locally",
             created_at=now,
@@ -211,13 +154,13 @@ class Checkouts:
 
         async def work(tx: Transaction) -> Found | None:
             found = await find_checkout(tx, checkout_id)
-            if found is None:
+            if found is None or found[0].brand != self._settings.brand:
                 return None
             checkout, hashed = found
             order = await order_of_checkout(tx, checkout_id) if checkout.status is CheckoutStatus.PLACED else None
             return Found(checkout.as_of(self._clock()), hashed, order)
 
-        found = await self._database.read(work)
+        found = await self._database.read(work) if _ID.fullmatch(checkout_id) else None
         if found is None:
             raise UnknownResource
         return found
@@ -256,7 +199,7 @@ class Checkouts:
             return saved, dropped
 
         saved, dropped = await self._database.write(work)
-        await self._cancel_intents(dropped)
+        await self._cards.cancel(dropped)
         return saved
 
     async def _changed(self, was: Checkout, change: Change) -> Checkout:
@@ -268,9 +211,10 @@ class Checkouts:
 
     async def _moved(self, was: Checkout, change: Change) -> Checkout:
         path = change.path_to_purchase or was.path_to_purchase
-        items = tuple(_without_price(line) for line in (change.items or was.items))
-        assessment = await self._assessor.assess(change.store_id or was.store.id, path, items)
-        _check_currencies(assessment)
+        store_id = change.store_id or was.store.id
+        keep_given = change.items is not None or store_id == was.store.id
+        items = tuple(_without_price(line, keep_given=keep_given) for line in (change.items or was.items))
+        assessment = await self._assessor.assess(store_id, path, items, through=change.through)
         payment = self._payment(assessment, path)
         return was.changed(
             store=assessment.store,
@@ -303,94 +247,16 @@ class Checkouts:
             return saved, await kill_intents(tx, was.id)
 
         saved, dropped = await self._database.write(work)
-        await self._cancel_intents(dropped)
+        await self._cards.cancel(dropped)
         return saved
 
-    async def _cancel_intents(self, rows: list[IntentRow]) -> None:
-        """Cancel at Stripe what we will not use; one that cannot be canceled is dead in our books all the same."""
-        for row in rows:
-            if row.setup_intent_id is not None:
-                try:
-                    await self._stripe.cancel_setup_intent(row.setup_intent_id, row.account)
-                except CheckoutError:
-                    continue
-
     async def hand_out_setup_intent(self, checkout_id: str) -> HandedOut:
-        """The SetupIntent with which the browser takes the card: the live one, or a new one.
-
-        Raises NotOpen, Expired, NoPaymentNeeded, TooManyCards, UpstreamError.
-        """
-        checkout = (await self.find(checkout_id)).checkout
-        require_open(checkout)
-        if checkout.payment is None:
-            raise NoPaymentNeeded
-        live = await self._live_intent(checkout_id)
-        if live is not None:
-            return HandedOut(live, checkout.payment, created=False)
-        row = await self._database.write(lambda tx: self._reserve_intent(tx, checkout_id))
-        intent = await self._stripe.create_setup_intent(
-            checkout_id=checkout_id,
-            brand=checkout.brand,
-            store_id=checkout.store.id,
-            account=row.account,
-            idempotency_key=f"si-{checkout_id}-{row.number}",
-        )
-        await self._database.write(lambda tx: self._record_intent(tx, row, intent))
-        return HandedOut(intent, checkout.payment, created=True)
-
-    async def _live_intent(self, checkout_id: str) -> SetupIntent | None:
-        """The SetupIntent that waits for a card. One that succeeded stays usable, but the next card needs its own."""
-        rows = await self._database.read(lambda tx: list_intents(tx, checkout_id))
-        row = next((row for row in rows if row.state == "live"), None)
-        if row is None or row.setup_intent_id is None:
-            return None
-        intent = await self._stripe.read_setup_intent(row.setup_intent_id, row.account)
-        if intent is not None and intent.status not in {"succeeded", "canceled"}:
-            return intent
-        usable = intent is not None and intent.status == "succeeded"
-        await self._database.write(lambda tx: update_intent(tx, row, "set_aside" if usable else "dead"))
-        return None
-
-    async def _reserve_intent(self, tx: Transaction, checkout_id: str) -> IntentRow:
-        """The row for a new SetupIntent; one whose creation was lost is taken up again, under the same key."""
-        checkout = await get_checkout(tx, checkout_id)
-        require_open(checkout)
-        rows = await list_intents(tx, checkout_id)
-        for row in rows:
-            if row.state == "creating":
-                return row
-        if len(rows) >= MOST_CARDS:
-            raise TooManyCards
-        account = checkout.payment.account if checkout.payment else None
-        row = IntentRow(checkout_id, len(rows) + 1, None, account, "creating")
-        await insert_intent(tx, row, self._clock())
-        return row
-
-    async def _record_intent(self, tx: Transaction, row: IntentRow, intent: SetupIntent) -> None:
-        present = next(each for each in await list_intents(tx, row.checkout_id) if each.number == row.number)
-        if present.state != "creating":
-            return  # A request at the same moment recorded it, or the store was changed in between.
-        await update_intent(tx, row, "live", intent.id)
-        checkout = await get_checkout(tx, row.checkout_id)
-        if checkout.card_needed and checkout.is_open:
-            await save_checkout(tx, checkout, checkout.changed(card_needed=False))
-        await add_to_timeline(tx, row.checkout_id, self._clock(), "setup_intent.created", setup_intent=intent.id)
+        """What the browser needs to take the card. Raises UnknownResource and what `Cards.hand_out` raises."""
+        return await self._cards.hand_out((await self.find(checkout_id)).checkout)
 
 
-def _without_price(line: LineItem) -> LineItem:
-    """A line as asked for: what another store said of it does not count here."""
-    if line.price_source is PriceSource.GIVEN:
+def _without_price(line: LineItem, *, keep_given: bool) -> LineItem:
+    """A line as asked for: what another store said of it, or the brand's server for another store, is no price here."""
+    if keep_given and line.price_source is PriceSource.GIVEN:
         return line
     return line.changed(unit_price=None, tax_per_unit=None, shipping=None, price_source=None, available=None)
-
-
-def _check_currencies(assessment: Assessment) -> None:
-    """Raises InvalidField if the brand's server gave a price in another currency than the store's."""
-    faults = [
-        FieldError(f"/items/{index}/{name}/currency", "invalid", f"This store sells in {assessment.currency}.")
-        for index, line in enumerate(assessment.items)
-        for name in ("unit_price", "tax_per_unit")
-        if (money := getattr(line, name)) is not None and money.currency != assessment.currency
-    ]
-    if faults:
-        raise InvalidField(fields=tuple(faults))

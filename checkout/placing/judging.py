@@ -1,0 +1,64 @@
+"""What speaks against placing a cart, by what was just read of it or answered to it. Pure."""
+
+from checkout.assessing import Assessment
+from checkout.attempts import Attempt
+from checkout.errors import CheckoutError, FieldError, ItemUnavailable, PathUnavailable, PriceChanged
+from checkout.locally_client import ValidatedCart
+from checkout.orders import Checkout
+
+
+def with_assessment(checkout: Checkout, assessment: Assessment) -> Checkout:
+    """The checkout with what was just read."""
+    return checkout.changed(items=assessment.items, path_offered=assessment.path_offered, quoted_at=assessment.as_of)
+
+
+def object_to(checkout: Checkout, attempt: Attempt) -> CheckoutError | None:
+    """What speaks against placing the cart as it was just read, if anything does."""
+    unavailable = unavailable_fields(checkout)
+    if unavailable:
+        return ItemUnavailable(fields=unavailable)
+    if not checkout.path_offered:
+        return path_gone()
+    totals = checkout.totals
+    if totals is None or totals.total.amount > attempt.expected_amount:
+        return PriceChanged()
+    return None
+
+
+def path_gone() -> PathUnavailable:
+    detail = "The store does not offer this path to purchase for this cart."
+    return PathUnavailable(fields=(FieldError("/path_to_purchase", "path_unavailable", detail),))
+
+
+def unavailable_fields(checkout: Checkout) -> tuple[FieldError, ...]:
+    detail = "The store does not have this item in this quantity."
+    return tuple(
+        FieldError(f"/items/{index}", "item_unavailable", detail)
+        for index, line in enumerate(checkout.items)
+        if not line.available
+    )
+
+
+def mark_refused(checkout: Checkout, upcs: tuple[str, ...]) -> Checkout:
+    """Mark the lines that Locally would not take; all of them where it named none."""
+    lines = tuple(line.changed(refused=not upcs or line.upc in upcs) for line in checkout.items)
+    return checkout.changed(items=lines)
+
+
+def refused_fields(checkout: Checkout) -> tuple[FieldError, ...]:
+    detail = "The store's system does not accept this item."
+    return tuple(
+        FieldError(f"/items/{index}", "item_refused", detail)
+        for index, line in enumerate(checkout.items)
+        if line.refused
+    )
+
+
+def short_lines(checkout: Checkout, cart: ValidatedCart) -> frozenset[str]:
+    """The UPCs of which the validated cart holds fewer than were asked for."""
+    held = {item.upc: item.quantity for item in cart.items if item.in_cart}
+    return frozenset(line.upc for line in checkout.items if held.get(line.upc, 0) < line.quantity)
+
+
+def prices(checkout: Checkout) -> list[object]:
+    return [(line.unit_price, line.tax_per_unit) for line in checkout.items]
