@@ -9,7 +9,7 @@ import pytest
 from checkout.database.tables import attempts, holds, idempotency_keys, intent_uses, orders, outbox, upstream_calls
 from tests.placing_world import World, problem, running_world
 from tests.service import SECRET_KEY, key
-from tests.upstreams import Happening, answers, lost_answer, lost_request, not_sent
+from tests.upstreams import Happening, after, answers, lost_answer, lost_request, not_sent
 
 # What a broken or babbling upstream may say instead of an answer.
 NONSENSE: dict[str, Happening] = {
@@ -92,6 +92,14 @@ async def test_validate_that_never_left_is_sent_once_more(world: World) -> None:
     assert await world.calls() == (1, 1)
     assert [use["validates"] for use in await world.rows(intent_uses)] == [1]
     assert await world.rows(holds) == []
+
+
+async def test_price_fall_costs_no_try_of_a_validate_that_never_left(world: World) -> None:
+    checkout, card = await world.ready()
+    world.upstreams.on("cart/validate", after(lambda: world.service.stock(price=5000)), not_sent)
+    assert (await world.place(checkout, card)).status_code == 200
+    assert world.upstreams.count("cart/validate") == 3
+    assert await world.calls() == (2, 1)
 
 
 async def test_validate_that_never_left_twice_is_given_up(world: World) -> None:

@@ -32,9 +32,10 @@ from checkout.keyring import Keyring
 from checkout.locally_client import LocallyClient
 from checkout.orders import Checkout, Order
 from checkout.placing.outcomes import Outcome, Render, outcome_of
-from checkout.placing.recording import Recorder, key_of
+from checkout.placing.recording import Recorder
 from checkout.placing.steps import Steps
 from checkout.placing.taking_up import PlaceOrder, Started, TakingUp
+from checkout.placing.writing import key_of
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
 

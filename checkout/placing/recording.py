@@ -1,18 +1,12 @@
 """The writes of placing: each names the status it expects, and what belongs together is one transaction."""
 
-import asyncio
 import json
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime
 
 import structlog
 
-from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, next_status
+from checkout.attempts import Attempt, AttemptEvent, AttemptStatus
 from checkout.database import (
-    Database,
-    KeyName,
     OrderTokens,
     Transaction,
     add_to_timeline,
@@ -21,9 +15,7 @@ from checkout.database import (
     delete_holds,
     end_call,
     find_attempt,
-    find_key,
     get_checkout,
-    insert_hold,
     insert_order,
     intent_use,
     put_event,
@@ -32,54 +24,25 @@ from checkout.database import (
     save_checkout,
     spend_intent,
 )
-from checkout.errors import CardDeclined, CheckoutError, DatabaseUnavailable, LostRace, RefusedUpstream
-from checkout.idempotency import KeyBook
-from checkout.keyring import Keyring, token_hash
-from checkout.orders import Checkout, CheckoutStatus, Order, open_status
+from checkout.errors import CardDeclined, CheckoutError, LostRace, RefusedUpstream
+from checkout.keyring import token_hash
+from checkout.orders import Checkout, CheckoutStatus, Order
 from checkout.placing.new_orders import new_order
-from checkout.placing.outcomes import IN_REVIEW, UNCONFIRMED, Outcome, Render, outcome_of, write_refusal
+from checkout.placing.outcomes import IN_REVIEW, UNCONFIRMED, outcome_of, write_refusal
 from checkout.placing.taking_up import MOST_VALIDATES
-from checkout.settings import Settings
-
-T = TypeVar("T")
+from checkout.placing.writing import Holds, Writer, key_of
 
 VALIDATE, COMMIT = "cart/validate", "cart/commit"
-# About half a minute in all; what is still unwritten then is found again by reading back.
-_INSIST_PAUSES = (0.1, 0.2, 0.5, 1, 2, 4, 8, 15)
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """Holds to put on the books: `possible` or `open`, and how we came to them."""
-
-    state: str
-    reason: str
 
 
 class CartTaken(ValueError):
     """Another order has this attempt's cart already: two shoppers' carts were mixed up, which a person must settle."""
 
 
-class Recorder:
+class Recorder(Writer):
     """Writes what happened to an attempt."""
-
-    def __init__(
-        self,
-        database: Database,
-        keyring: Keyring,
-        settings: Settings,
-        *,
-        clock: Callable[[], datetime],
-        render: Render,
-    ) -> None:
-        self._database = database
-        self._keyring = keyring
-        self._settings = settings
-        self._clock = clock
-        self._render = render
-        self._keys = KeyBook(keyring)
 
     async def intent_verified(self, was: Attempt, checkout: Checkout) -> None:
         """Cart and card were looked at and are right; `checkout` has the prices as just read."""
@@ -93,17 +56,6 @@ class Recorder:
             await save_checkout(tx, checkout, checkout)
 
         await self._database.write(work)
-
-    async def _step(self, tx: Transaction, was: Attempt, event: AttemptEvent, now: datetime, **values: Any) -> Attempt:
-        moved = was.changed(status=next_status(was.status, event), updated_at=now, **values)
-        if not moved.is_live:
-            moved = moved.changed(cart_jwt=None, locally_session=None)  # Each is a right to place an order.
-        await save_attempt(tx, was, moved)
-        facts = {"attempt": was.id, "status": moved.status}
-        if moved.refusal and (code := json.loads(moved.refusal).get("code")):
-            facts["code"] = code
-        await add_to_timeline(tx, was.checkout_id, now, f"attempt.{event}", **facts)
-        return moved
 
     async def begin_validate(self, was: Attempt) -> Attempt:
         """Mark, durably, that validate is about to be sent; the key now belongs to this body."""
@@ -146,10 +98,6 @@ class Recorder:
                 await save_checkout(tx, checkout, checkout)
 
         await self._insist(was.id, work)
-
-    async def _uncount(self, tx: Transaction, attempt: Attempt) -> None:
-        if attempt.setup_intent_id is not None:
-            await count_validate(tx, attempt.setup_intent_id, -1)
 
     async def holds_placed(self, was: Attempt, cart_hash: str, cart_jwt: str, locally_session: str | None) -> None:
         now = self._clock()
@@ -258,26 +206,6 @@ class Recorder:
 
         await self._insist(was.id, work)
 
-    async def _reopen(self, tx: Transaction, attempt: Attempt, now: datetime, fresh: Checkout | None) -> Checkout:
-        stored = await get_checkout(tx, attempt.checkout_id)
-        present = stored if fresh is None else stored.changed(items=fresh.items, path_offered=fresh.path_offered)
-        expires_at = now + timedelta(seconds=self._settings.checkout_life)
-        open_again = present.changed(status=open_status(present), notice=None, expires_at=expires_at)
-        return await save_checkout(tx, stored, open_again)
-
-    async def _book(
-        self, tx: Transaction, attempt: Attempt, checkout: Checkout, holds: Holds | None, now: datetime
-    ) -> None:
-        """Put holds on the books; a reservation has none."""
-        totals = checkout.totals
-        if holds is None or attempt.setup_intent_id is None or totals is None:
-            return
-        placed_at = attempt.validated_at or attempt.updated_at
-        release = placed_at + timedelta(seconds=self._settings.hold_life)
-        await insert_hold(
-            tx, attempt, state=holds.state, reason=holds.reason, amount=totals.total, now=now, release=release
-        )
-
     async def not_placed(self, was: Attempt) -> None:
         """It is proven that there is no order: the checkout is closed for good."""
         now = self._clock()
@@ -324,22 +252,3 @@ class Recorder:
         return OrderTokens(
             token=token_hash(self._keyring.token("ot", order.id)), link=token_hash(self._keyring.token("ol", order.id))
         )
-
-    async def _store_answer(self, tx: Transaction, attempt: Attempt, outcome: Outcome) -> None:
-        row = await find_key(tx, key_of(attempt))
-        request_id = row.request_id if row else ""
-        await self._keys.store(tx, key_of(attempt), self._render(outcome, request_id))
-
-    async def _insist(self, attempt_id: str, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
-        """Write what an upstream has answered: if the database is gone, keep trying while we may."""
-        for pause in _INSIST_PAUSES:
-            try:
-                return await self._database.write(work)
-            except DatabaseUnavailable:
-                log.warning("outcome_not_recorded", attempt=attempt_id, retry_in=pause)
-                await asyncio.sleep(pause)
-        return await self._database.write(work)
-
-
-def key_of(attempt: Attempt) -> KeyName:
-    return KeyName(attempt.brand, "place", attempt.checkout_id, attempt.idempotency_key)

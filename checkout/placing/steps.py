@@ -36,7 +36,8 @@ from checkout.placing.judging import (
     unavailable_fields,
     with_assessment,
 )
-from checkout.placing.recording import CartTaken, Holds, Recorder
+from checkout.placing.recording import CartTaken, Recorder
+from checkout.placing.writing import Holds
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
 
