@@ -104,7 +104,7 @@ def next_status(status: AttemptStatus, event: AttemptEvent) -> AttemptStatus:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the database knows of one attempt."""
+    """What the database knows of one attempt. `cart_jwt` holds, sealed, all that a commit needs."""
 
     id: str
     checkout_id: str
@@ -123,7 +123,6 @@ class Attempt:
     validated_at: datetime | None = None
     cart_hash: str | None = None
     cart_jwt: bytes | None = None
-    locally_session: str | None = None
     commit_tries: int = 0
     commit_refused: bool = False
     unknown_since: datetime | None = None

@@ -78,6 +78,11 @@ class KeyBook:
         """The request was answered, but not finally; or the process that would have answered is gone."""
         await change_key(tx, name, open_until=None)
 
+    async def stored(self, tx: Transaction, name: KeyName) -> Answer | None:
+        """The final answer, if there is one."""
+        row = await find_key(tx, name)
+        return self._stored(row, replayed=False) if row else None
+
     async def finish(self, tx: Transaction, name: KeyName, attempt_id: str) -> Answer | None:
         """Close the key of an attempt's first request; gives the final answer if it is stored.
 

@@ -131,7 +131,10 @@ class Service:
         self, method: str, path: str, body: Any = None, *, with_: str = PUBLISHABLE_KEY, **headers: str
     ) -> httpx.Response:
         """One call with a credential; header names are written with underscores."""
-        sent = {"Authorization": f"Bearer {with_}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+        sent = {
+            "Authorization": f"Bearer {with_}",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         return await self.client.request(method, path, json=body, headers=sent)
 
     async def create(self, **changes: Any) -> dict[str, Any]:

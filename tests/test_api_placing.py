@@ -57,7 +57,6 @@ async def test_placed_attempt_keeps_no_right_to_order(world: World) -> None:
     (attempt,) = await world.rows(attempts)
     assert attempt["status"] == "placed"
     assert attempt["cart_jwt"] is None
-    assert attempt["locally_session"] is None
     assert attempt["cart_hash"] == (await world.orders())[0]
 
 

@@ -18,7 +18,7 @@ from checkout.keyring import same_secret, token_hash
 from checkout.problems import MEDIA_TYPE as PROBLEM
 from checkout.state import State
 
-_KEY = re.compile(r'"?([A-Za-z0-9_-]{20,255})"?')
+_KEY = re.compile(r'("?)([A-Za-z0-9_-]{20,255})\1')
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,3})(?:$|[,;\s])")
 MOST_WAIT = 25
 
@@ -61,7 +61,7 @@ def claim_of(request: Request[State], operation: str, scope: str, body: Any) -> 
     if found is None:
         raise KeyMissing
     fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + strictjson.canonical(body)).hexdigest()
-    name = KeyName(request.state["settings"].brand, operation, scope, found[1])
+    name = KeyName(request.state["settings"].brand, operation, scope, found[2])
     return Claim(name, fingerprint, request.scope["request_id"])
 
 

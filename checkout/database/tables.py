@@ -107,7 +107,6 @@ attempts = Table(
     Column("validated_at", UtcTime),
     Column("cart_hash", String(64)),
     Column("cart_jwt", LargeBinary),
-    Column("locally_session", String(255)),
     Column("commit_tries", Integer, nullable=False, default=0),
     Column("commit_refused", Boolean, nullable=False, default=False),
     # Reading back.
@@ -125,6 +124,14 @@ Index("uq_attempts_live", attempts.c.checkout_id, unique=True, sqlite_where=_liv
 Index(
     "uq_attempts_setup_intent",
     attempts.c.setup_intent_id,
+    unique=True,
+    sqlite_where=_keeps_intent,
+    postgresql_where=_keeps_intent,
+)
+# Two attempts with one cart would commit it twice.
+Index(
+    "uq_attempts_cart_hash",
+    attempts.c.cart_hash,
     unique=True,
     sqlite_where=_keeps_intent,
     postgresql_where=_keeps_intent,

@@ -68,6 +68,7 @@ class Placing:
         self._settings = settings
         self._clock = clock
         self._owner = secrets.token_hex(8)
+        self._stopping = asyncio.Event()
         self._keys = KeyBook(keyring)
         self._taking_up = TakingUp(self._keys, self._owner, settings.lease)
         recorder = Recorder(database, keyring, settings, clock=clock, render=render)
@@ -76,14 +77,13 @@ class Placing:
             assessor,
             locally,
             stripe,
-            keyring,
             settings,
             clock=clock,
             sleep_until=self._sleep_until,
+            is_stopping=self._stopping.is_set,
             on_placed=on_placed,
         )
         self._running: dict[str, asyncio.Task[bool]] = {}
-        self._stopping = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -122,6 +122,8 @@ class Placing:
         task = self._start_task(taken.attempt_id)
         await asyncio.wait({task}, timeout=order.wait)
         try:
+            if task.done() and (final := await self._database.read(lambda tx: self._keys.stored(tx, order.claim.name))):
+                return final
             return await self._database.write(lambda tx: self._answer(tx, order, taken.attempt_id))
         except DatabaseUnavailable:
             if _sent_nothing(task):
@@ -146,14 +148,14 @@ class Placing:
         stored = await self._keys.finish(tx, order.claim.name, attempt_id)
         if stored is not None:
             return stored
-        attempt, checkout, placed = await self._load(tx, attempt_id)
-        return outcome_of(attempt, checkout, placed)
+        attempt, checkout = await self._load(tx, attempt_id)
+        return outcome_of(attempt, checkout, await order_of_checkout(tx, checkout.id))
 
-    async def _load(self, tx: Transaction, attempt_id: str) -> tuple[Attempt, Checkout, Order | None]:
+    async def _load(self, tx: Transaction, attempt_id: str) -> tuple[Attempt, Checkout]:
         attempt = await find_attempt(tx, attempt_id)
         if attempt is None:
             raise LostRace
-        return attempt, await get_checkout(tx, attempt.checkout_id), await order_of_checkout(tx, attempt.checkout_id)
+        return attempt, await get_checkout(tx, attempt.checkout_id)
 
     def _start_task(self, attempt_id: str) -> asyncio.Task[bool]:
         task = asyncio.create_task(self._drive(attempt_id), name=f"placing-{attempt_id}")
@@ -174,7 +176,7 @@ class Placing:
         may_have_sent = False
         while not self._stopping.is_set():
             try:
-                attempt, checkout, _ = await self._database.read(lambda tx: self._load(tx, attempt_id))
+                attempt, checkout = await self._database.read(lambda tx: self._load(tx, attempt_id))
                 more = await self._steps.take(attempt, checkout)
             except LostRace:
                 log.info("attempt_taken_by_another", attempt=attempt_id)

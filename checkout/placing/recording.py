@@ -33,41 +33,33 @@ from checkout.placing.taking_up import MOST_VALIDATES
 from checkout.placing.writing import Holds, Writer, key_of
 
 VALIDATE, COMMIT = "cart/validate", "cart/commit"
+# What has to have happened before validate is sent, and which of it is next.
+_TO_VALIDATE = (AttemptEvent.CART_CHECKED, AttemptEvent.INTENT_VERIFIED, AttemptEvent.VALIDATE_BEGUN)
+_NEXT_TO_VALIDATE = dict(
+    zip((AttemptStatus.RECEIVED, AttemptStatus.CHECKED, AttemptStatus.INTENT_VERIFIED), _TO_VALIDATE, strict=True)
+)
 
 log = structlog.get_logger(__name__)
-
-
-class CartTaken(ValueError):
-    """Another order has this attempt's cart already: two shoppers' carts were mixed up, which a person must settle."""
 
 
 class Recorder(Writer):
     """Writes what happened to an attempt."""
 
-    async def intent_verified(self, was: Attempt, checkout: Checkout) -> None:
-        """Cart and card were looked at and are right; `checkout` has the prices as just read."""
+    async def begin_validate(self, was: Attempt, checkout: Checkout) -> tuple[Attempt, Checkout]:
+        """Mark, durably, that validate is about to be sent; the key now belongs to this body.
+
+        `checkout` has the prices that are sent.
+        """
         now = self._clock()
+        events = _TO_VALIDATE[_TO_VALIDATE.index(_NEXT_TO_VALIDATE[was.status]) :]
 
-        async def work(tx: Transaction) -> None:
-            checked = was
-            if was.status is AttemptStatus.RECEIVED:
-                checked = await self._step(tx, was, AttemptEvent.CART_CHECKED, now)
-            await self._step(tx, checked, AttemptEvent.INTENT_VERIFIED, now)
-            await save_checkout(tx, checkout, checkout)
-
-        await self._database.write(work)
-
-    async def begin_validate(self, was: Attempt) -> Attempt:
-        """Mark, durably, that validate is about to be sent; the key now belongs to this body."""
-        now = self._clock()
-
-        async def work(tx: Transaction) -> Attempt:
-            begun = await self._step(tx, was, AttemptEvent.VALIDATE_BEGUN, now, validate_tries=was.validate_tries + 1)
+        async def work(tx: Transaction) -> tuple[Attempt, Checkout]:
+            begun = await self._step(tx, was, *events, now=now, validate_tries=was.validate_tries + 1)
             if was.setup_intent_id is not None:
                 await count_validate(tx, was.setup_intent_id, +1)
             await begin_call(tx, was.id, VALIDATE, now)
             await self._keys.bind(tx, key_of(was))
-            return begun
+            return begun, await save_checkout(tx, checkout, checkout)
 
         return await self._database.write(work)
 
@@ -76,7 +68,7 @@ class Recorder(Writer):
         now = self._clock()
 
         async def work(tx: Transaction) -> Attempt:
-            begun = await self._step(tx, was, AttemptEvent.COMMIT_BEGUN, now, commit_tries=was.commit_tries + 1)
+            begun = await self._step(tx, was, AttemptEvent.COMMIT_BEGUN, now=now, commit_tries=was.commit_tries + 1)
             if was.commit_tries:
                 await rearm_commit(tx, was.id, now)
             else:
@@ -91,7 +83,7 @@ class Recorder(Writer):
         falls = was.price_falls + (event is AttemptEvent.PRICE_FELL)
 
         async def work(tx: Transaction) -> None:
-            await self._step(tx, was, event, now, price_falls=falls)
+            await self._step(tx, was, event, now=now, price_falls=falls)
             await self._uncount(tx, was)
             await end_call(tx, was.id, VALIDATE, now, event)
             if checkout is not None:
@@ -99,30 +91,30 @@ class Recorder(Writer):
 
         await self._insist(was.id, work)
 
-    async def holds_placed(self, was: Attempt, cart_hash: str, cart_jwt: str, locally_session: str | None) -> None:
+    async def holds_placed(self, was: Attempt, cart_hash: str, cart_jwt: str, locally_session: str | None) -> Attempt:
         now = self._clock()
-        sealed = self._keyring.seal(cart_jwt.encode(), f"cart jwt {was.id}")
+        sealed = self._keyring.seal(json.dumps([cart_jwt, locally_session]).encode(), f"cart jwt {was.id}")
 
-        async def work(tx: Transaction) -> None:
-            await self._step(
-                tx,
-                was,
-                AttemptEvent.HOLDS_PLACED,
-                now,
-                cart_hash=cart_hash,
-                cart_jwt=sealed,
-                locally_session=locally_session,
-                validated_at=now,
-            )
+        async def work(tx: Transaction) -> Attempt:
+            values = {"cart_hash": cart_hash, "cart_jwt": sealed, "validated_at": now}
+            moved = await self._step(tx, was, AttemptEvent.HOLDS_PLACED, now=now, **values)
             await end_call(tx, was.id, VALIDATE, now, "holds_placed")
+            return moved
 
-        await self._insist(was.id, work)
+        return await self._insist(was.id, work)
+
+    def open_cart_jwt(self, attempt: Attempt) -> tuple[str, str | None] | None:
+        """What commits the attempt's cart: Locally's JWT, and the session if there was one."""
+        if attempt.cart_jwt is None:
+            return None
+        cart_jwt, locally_session = json.loads(self._keyring.unseal(attempt.cart_jwt, f"cart jwt {attempt.id}"))
+        return cart_jwt, locally_session
 
     async def commit_not_sent(self, was: Attempt) -> None:
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
-            await self._step(tx, was, AttemptEvent.COMMIT_NOT_SENT, now)
+            await self._step(tx, was, AttemptEvent.COMMIT_NOT_SENT, now=now)
             await end_call(tx, was.id, COMMIT, now, "not_sent")
 
         await self._insist(was.id, work)
@@ -133,7 +125,7 @@ class Recorder(Writer):
 
         async def work(tx: Transaction) -> None:
             values = {"unknown_since": now, "next_read_at": next_read_at, "commit_refused": refused}
-            await self._step(tx, was, AttemptEvent.COMMIT_LOST, now, **values)
+            await self._step(tx, was, AttemptEvent.COMMIT_LOST, now=now, **values)
             await end_call(tx, was.id, COMMIT, now, "refused" if refused else "unknown")
             checkout = await get_checkout(tx, was.checkout_id)
             await save_checkout(tx, checkout, checkout.changed(notice=UNCONFIRMED))
@@ -153,7 +145,7 @@ class Recorder(Writer):
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
-            await self._step(tx, was, AttemptEvent.EVIDENCE_MISSING, now)
+            await self._step(tx, was, AttemptEvent.EVIDENCE_MISSING, now=now)
             checkout = await get_checkout(tx, was.checkout_id)
             await save_checkout(tx, checkout, checkout.changed(notice=IN_REVIEW))
             await put_event(tx, was.brand, "checkout.review", was.checkout_id, now)
@@ -170,7 +162,7 @@ class Recorder(Writer):
             log.error("refused_upstream", attempt=was.id, status=was.status, error_code=error.error_code)
 
         async def work(tx: Transaction) -> None:
-            ended = await self._step(tx, was, AttemptEvent.REFUSED, now, refusal=write_refusal(error))
+            ended = await self._step(tx, was, AttemptEvent.REFUSED, now=now, refusal=write_refusal(error))
             open_again = await self._reopen(tx, was, now, checkout)
             if was.status is AttemptStatus.VALIDATING:
                 await end_call(tx, was.id, VALIDATE, now, error.code)
@@ -194,7 +186,7 @@ class Recorder(Writer):
             use = await intent_use(tx, was.setup_intent_id) if was.setup_intent_id else None
             last = use is not None and use.validates >= MOST_VALIDATES
             refusal = json.dumps({"next_step": "new_card" if last else None})
-            await self._step(tx, was, event, now, refusal=refusal)
+            await self._step(tx, was, event, now=now, refusal=refusal)
             if was.status is AttemptStatus.VALIDATING:
                 await end_call(tx, was.id, VALIDATE, now, "unknown")
             checkout = await self._reopen(tx, was, now, None)
@@ -211,7 +203,7 @@ class Recorder(Writer):
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
-            ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now)
+            ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now=now)
             checkout = await get_checkout(tx, was.checkout_id)
             closed = checkout.changed(status=CheckoutStatus.EXPIRED, not_placed=True, notice=None, ended_at=now)
             saved = await save_checkout(tx, checkout, closed)
@@ -222,7 +214,7 @@ class Recorder(Writer):
     async def placed(self, attempt_id: str, locally_order_url: str | None) -> Order:
         """There is an order. Whatever the attempt's status became meanwhile, this is what counts.
 
-        Raises LostRace if that is known already, CartTaken if the cart is another checkout's order.
+        Raises LostRace if that is known already.
         """
         now = self._clock()
 
@@ -230,14 +222,11 @@ class Recorder(Writer):
             was = await find_attempt(tx, attempt_id)
             if was is None or was.status is AttemptStatus.PLACED:
                 raise LostRace
-            ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now)
+            ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now=now)
             await end_call(tx, was.id, COMMIT, now, "placed")
             checkout = await get_checkout(tx, was.checkout_id)
             order = new_order(was, checkout, locally_order_url, now)
-            try:
-                await insert_order(tx, order, was.id, self._tokens(order))
-            except LostRace:
-                raise CartTaken("another order has this cart") from None
+            await insert_order(tx, order, was.id, self._tokens(order))
             closed = checkout.changed(status=CheckoutStatus.PLACED, notice=None, ended_at=now)
             saved = await save_checkout(tx, checkout, closed)
             await delete_holds(tx, was.id)

@@ -16,6 +16,7 @@ from checkout.errors import (
     DatabaseUnavailable,
     ItemRefused,
     ItemUnavailable,
+    LostRace,
     NotSent,
     Refused,
     SetupIntentInvalid,
@@ -23,7 +24,6 @@ from checkout.errors import (
     UpstreamBusy,
     UpstreamError,
 )
-from checkout.keyring import Keyring
 from checkout.locally_client import CartToValidate, ItemToValidate, LocallyClient, ValidatedCart
 from checkout.orders import Checkout, Order, PriceSource
 from checkout.placing.judging import (
@@ -36,7 +36,7 @@ from checkout.placing.judging import (
     unavailable_fields,
     with_assessment,
 )
-from checkout.placing.recording import CartTaken, Recorder
+from checkout.placing.recording import Recorder
 from checkout.placing.writing import Holds
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
@@ -60,21 +60,21 @@ class Steps:
         assessor: Assessor,
         locally: LocallyClient,
         stripe: StripeClient,
-        keyring: Keyring,
         settings: Settings,
         *,
         clock: Callable[[], datetime],
         sleep_until: SleepUntil,
+        is_stopping: Callable[[], bool],
         on_placed: Callable[[Order], Awaitable[None]],
     ) -> None:
         self._recorder = recorder
         self._assessor = assessor
         self._locally = locally
         self._stripe = stripe
-        self._keyring = keyring
         self._settings = settings
         self._clock = clock
         self._sleep_until = sleep_until
+        self._is_stopping = is_stopping
         self._on_placed = on_placed
         self._spans = read_back_spans(settings)
         self._by_status: dict[AttemptStatus, Callable[[Attempt, Checkout], Awaitable[None]]] = {
@@ -115,7 +115,7 @@ class Steps:
         if objection is not None:
             await self._recorder.reject(attempt, objection, checkout=fresh)
             return
-        await self._recorder.intent_verified(attempt, fresh)
+        await self._send_validate(attempt, fresh)
 
     async def _verify_intent(self, attempt: Attempt, checkout: Checkout) -> None:
         """Raises SetupIntentInvalid unless Stripe says that this card entry is ours and succeeded."""
@@ -133,11 +133,15 @@ class Steps:
             raise SetupIntentInvalid
 
     async def _validate(self, attempt: Attempt, checkout: Checkout) -> None:
-        """Place the holds. The one call of an attempt that may be sent again is one that provably never left."""
+        """Once more: the first try provably never left, or held nothing."""
         if self._age(attempt.created_at) > self._settings.attempt_young:
             await self._recorder.give_up(attempt, AttemptEvent.TOO_OLD, None)
-            return
-        begun = await self._recorder.begin_validate(attempt)
+        else:
+            await self._send_validate(attempt, checkout)
+
+    async def _send_validate(self, attempt: Attempt, checkout: Checkout) -> None:
+        """Place the holds. Only a call that provably never left is sent again."""
+        begun, checkout = await self._recorder.begin_validate(attempt, checkout)
         try:
             cart = await self._locally.validate_cart(self._cart(begun, checkout))
         except NotSent as error:
@@ -215,19 +219,25 @@ class Steps:
             error = ItemUnavailable(fields=unavailable_fields(missing))
             await self._recorder.reject(known, error, checkout=missing, holds=Holds("open", "short_quantity"))
             return
-        await self._recorder.holds_placed(attempt, cart.cart_hash, cart.cart_jwt, cart.session_id)
+        try:
+            validated = await self._recorder.holds_placed(attempt, cart.cart_hash, cart.cart_jwt, cart.session_id)
+        except LostRace:  # Another attempt has this cart: it must not be committed twice.
+            await self._resume_validating(attempt, checkout)
+        else:
+            if not self._is_stopping():  # The next process goes on from here.
+                await self._commit(validated, checkout)
 
     async def _commit(self, attempt: Attempt, checkout: Checkout) -> None:
         """Place the order, once. Only a commit that provably never left is tried a second time."""
         validated_at = attempt.validated_at or attempt.updated_at
         too_old = self._age(validated_at) > self._settings.commit_within
-        if too_old or attempt.commit_tries >= _TRIES_WHEN_NOT_SENT or attempt.cart_jwt is None:
+        right = self._recorder.open_cart_jwt(attempt)
+        if too_old or attempt.commit_tries >= _TRIES_WHEN_NOT_SENT or right is None:
             await self._recorder.give_up(attempt, AttemptEvent.TOO_OLD, Holds("open", "lapsed"))
             return
-        cart_jwt = self._keyring.unseal(attempt.cart_jwt, f"cart jwt {attempt.id}").decode()
         begun = await self._recorder.begin_commit(attempt)
         try:
-            committed = await self._locally.commit_cart(cart_jwt, attempt.locally_session)
+            committed = await self._locally.commit_cart(*right)
         except NotSent:
             await self._recorder.commit_not_sent(begun)
         except (Refused, UpstreamBusy):
@@ -235,10 +245,7 @@ class Steps:
         except UpstreamError:
             await self._commit_lost(begun, refused=False)
         else:
-            try:
-                await self._placed(begun, self._order_url(committed.target_uri))
-            except CartTaken:
-                await self._commit_lost(begun, refused=False)
+            await self._placed(begun, self._order_url(committed.target_uri))
 
     async def _commit_lost(self, attempt: Attempt, *, refused: bool) -> None:
         await self._recorder.commit_lost(attempt, self._next_read(attempt), refused=refused)
@@ -266,10 +273,7 @@ class Steps:
             return
         found = await self._look(attempt)
         if found:
-            try:
-                await self._placed(attempt, None)
-            except CartTaken:
-                await self._recorder.review(attempt)
+            await self._placed(attempt, None)
             return
         now = self._clock()
         noted = note_read(attempt, healthy=found is False, now=now)

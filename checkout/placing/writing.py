@@ -64,15 +64,17 @@ class Writer:
         self._render = render
         self._keys = KeyBook(keyring)
 
-    async def _step(self, tx: Transaction, was: Attempt, event: AttemptEvent, now: datetime, **values: Any) -> Attempt:
-        moved = was.changed(status=next_status(was.status, event), updated_at=now, **values)
+    async def _step(
+        self, tx: Transaction, was: Attempt, *events: AttemptEvent, now: datetime, **values: Any
+    ) -> Attempt:
+        """Move the attempt on by what happened to it, one thing after the other."""
+        moved = was.changed(updated_at=now, **values)
+        for event in events:
+            moved = moved.changed(status=next_status(moved.status, event))
+            await add_to_timeline(tx, was.checkout_id, now, f"attempt.{event}", **_facts(moved))
         if not moved.is_live:
-            moved = moved.changed(cart_jwt=None, locally_session=None)  # Each is a right to place an order.
+            moved = moved.changed(cart_jwt=None)  # It is a right to place an order.
         await save_attempt(tx, was, moved)
-        facts = {"attempt": was.id, "status": moved.status}
-        if moved.refusal and (code := json.loads(moved.refusal).get("code")):
-            facts["code"] = code
-        await add_to_timeline(tx, was.checkout_id, now, f"attempt.{event}", **facts)
         return moved
 
     async def _uncount(self, tx: Transaction, attempt: Attempt) -> None:
@@ -113,6 +115,13 @@ class Writer:
                 log.warning("outcome_not_recorded", attempt=attempt_id, retry_in=pause)
                 await asyncio.sleep(pause)
         return await self._database.write(work)
+
+
+def _facts(attempt: Attempt) -> dict[str, Any]:
+    facts = {"attempt": attempt.id, "status": attempt.status}
+    if attempt.refusal and (code := json.loads(attempt.refusal).get("code")):
+        facts["code"] = code
+    return facts
 
 
 def key_of(attempt: Attempt) -> KeyName:
