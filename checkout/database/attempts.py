@@ -4,33 +4,67 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from checkout.attempts import LIVE_ATTEMPTS, Attempt, AttemptStatus
-from checkout.database.tables import attempts, holds, outbox, upstream_calls
+from checkout.database.tables import UtcTime, attempts, holds, outbox, upstream_calls
 from checkout.database.transactions import Transaction
 from checkout.errors import LostRace
 from checkout.money import Money
 
 _COLUMNS = [attempts.c[field.name] for field in fields(Attempt)]
+_LIVE = attempts.c.status.in_(sorted(LIVE_ATTEMPTS))
+_INSERT_ATTEMPT = insert(attempts)
+_FIND_ATTEMPT = select(*_COLUMNS).where(attempts.c.id == bindparam("attempt_id"))
+_FIND_LIVE = select(*_COLUMNS).where(attempts.c.checkout_id == bindparam("of_checkout"), _LIVE)
+_SAVE_ATTEMPT = update(attempts).where(
+    attempts.c.id == bindparam("was_id"), attempts.c.status == bindparam("was_status")
+)
+_FIND_FREE = (
+    select(attempts.c.id)
+    .where(
+        attempts.c.status.in_(sorted(LIVE_ATTEMPTS - {AttemptStatus.REVIEW})),
+        or_(attempts.c.lease_until.is_(None), attempts.c.lease_until < bindparam("now", type_=UtcTime)),
+    )
+    .limit(100)
+    .with_for_update(skip_locked=True)
+)
+_TAKE = update(attempts).where(attempts.c.id.in_(bindparam("ids", expanding=True)))
+_RENEW = _TAKE.where(attempts.c.lease_owner == bindparam("owner"))
+_VOID = update(attempts).where(_LIVE).values(lease_owner=None, lease_until=None)
+
+_INSERT_CALL = insert(upstream_calls)
+_OF_ATTEMPT = upstream_calls.c.attempt_id == bindparam("of_attempt")
+_REARM = update(upstream_calls).where(
+    _OF_ATTEMPT, upstream_calls.c.call == "cart/commit", upstream_calls.c.outcome == "not_sent"
+)
+_END_CALL = update(upstream_calls).where(
+    _OF_ATTEMPT, upstream_calls.c.call == bindparam("ended_call"), upstream_calls.c.outcome.is_(None)
+)
+
+_INSERT_HOLD = insert(holds)
+_DELETE_HOLDS = delete(holds).where(holds.c.attempt_id == bindparam("of_attempt"))
+_LIST_HOLDS = (
+    select(holds)
+    .where(holds.c.brand == bindparam("of_brand"), holds.c.release_expected_at > bindparam("now", type_=UtcTime))
+    .order_by(holds.c.id.desc())
+)
+_INSERT_EVENT = insert(outbox)
 
 
 async def insert_attempt(tx: Transaction, attempt: Attempt) -> None:
     """Write a new attempt. Raises LostRace if the checkout or the SetupIntent has a live one."""
-    await tx.execute(insert(attempts).values(**asdict(attempt)))
+    await tx.execute(_INSERT_ATTEMPT, asdict(attempt))
 
 
 async def find_attempt(tx: Transaction, attempt_id: str) -> Attempt | None:
-    row = (await tx.execute(select(*_COLUMNS).where(attempts.c.id == attempt_id))).first()
+    row = (await tx.execute(_FIND_ATTEMPT, {"attempt_id": attempt_id})).first()
     return None if row is None else _attempt(row)
 
 
 async def live_attempt(tx: Transaction, checkout_id: str) -> Attempt | None:
     """The attempt that is under way for a checkout."""
-    statement = select(*_COLUMNS).where(
-        attempts.c.checkout_id == checkout_id, attempts.c.status.in_(sorted(LIVE_ATTEMPTS))
-    )
-    row = (await tx.execute(statement)).first()
+    row = (await tx.execute(_FIND_LIVE, {"of_checkout": checkout_id})).first()
     return None if row is None else _attempt(row)
 
 
@@ -38,104 +72,78 @@ async def save_attempt(tx: Transaction, was: Attempt, now: Attempt) -> None:
     """Write the attempt's new state. Raises LostRace if its status is no longer that of `was`."""
     values = asdict(now)
     del values["lease_owner"], values["lease_until"]  # Leases are renewed beside the steps.
-    statement = update(attempts).where(attempts.c.id == was.id, attempts.c.status == was.status).values(**values)
-    if (await tx.execute(statement)).rowcount != 1:
+    expected = {"was_id": was.id, "was_status": was.status}
+    if (await tx.execute(_SAVE_ATTEMPT, {**values, **expected})).rowcount != 1:
         raise LostRace
 
 
 async def claim_attempts(tx: Transaction, owner: str, now: datetime, until: datetime) -> list[str]:
     """Take the leases of the attempts that nobody works on; gives their ids."""
-    working = sorted(LIVE_ATTEMPTS - {AttemptStatus.REVIEW})
-    free = (
-        select(attempts.c.id)
-        .where(attempts.c.status.in_(working), or_(attempts.c.lease_until.is_(None), attempts.c.lease_until < now))
-        .limit(100)
-        .with_for_update(skip_locked=True)
-    )
-    ids = [row.id for row in await tx.execute(free)]
+    ids = [row.id for row in await tx.execute(_FIND_FREE, {"now": now})]
     if ids:
-        taken = update(attempts).where(attempts.c.id.in_(ids)).values(lease_owner=owner, lease_until=until)
-        await tx.execute(taken)
+        await tx.execute(_TAKE, {"ids": ids, "lease_owner": owner, "lease_until": until})
     return ids
 
 
 async def renew_leases(tx: Transaction, owner: str, attempt_ids: list[str], until: datetime) -> None:
-    await tx.execute(
-        update(attempts)
-        .where(attempts.c.id.in_(attempt_ids), attempts.c.lease_owner == owner)
-        .values(lease_until=until)
-    )
+    await tx.execute(_RENEW, {"ids": attempt_ids, "owner": owner, "lease_until": until})
 
 
 async def void_leases(tx: Transaction) -> None:
     """Free every attempt: where only one process may run, none of another can still be working."""
-    live = attempts.c.status.in_(sorted(LIVE_ATTEMPTS))
-    await tx.execute(update(attempts).where(live).values(lease_owner=None, lease_until=None))
+    await tx.execute(_VOID)
 
 
 async def begin_call(tx: Transaction, attempt_id: str, call: str, now: datetime) -> None:
     """Write a call into the journal before it is sent. Raises LostRace for a second commit of one attempt."""
-    await tx.execute(insert(upstream_calls).values(attempt_id=attempt_id, call=call, begun_at=now))
+    await tx.execute(_INSERT_CALL, {"attempt_id": attempt_id, "call": call, "begun_at": now})
 
 
 async def rearm_commit(tx: Transaction, attempt_id: str, now: datetime) -> None:
     """The commit provably was not sent: its one row may be used once more."""
-    columns = upstream_calls.c
-    statement = (
-        update(upstream_calls)
-        .where(columns.attempt_id == attempt_id, columns.call == "cart/commit", columns.outcome == "not_sent")
-        .values(begun_at=now, ended_at=None, outcome=None)
-    )
-    if (await tx.execute(statement)).rowcount != 1:
+    values = {"of_attempt": attempt_id, "begun_at": now, "ended_at": None, "outcome": None}
+    if (await tx.execute(_REARM, values)).rowcount != 1:
         raise LostRace
 
 
 async def end_call(tx: Transaction, attempt_id: str, call: str, now: datetime, outcome: str) -> None:
-    columns = upstream_calls.c
-    await tx.execute(
-        update(upstream_calls)
-        .where(columns.attempt_id == attempt_id, columns.call == call, columns.outcome.is_(None))
-        .values(ended_at=now, outcome=outcome)
-    )
+    values = {"of_attempt": attempt_id, "ended_call": call, "ended_at": now, "outcome": outcome}
+    await tx.execute(_END_CALL, values)
 
 
 async def insert_hold(
     tx: Transaction, attempt: Attempt, *, state: str, reason: str, amount: Money, now: datetime, release: datetime
 ) -> None:
     """Put a hold on the books: `possible` where we never learnt, `open` where Locally said so."""
-    await tx.execute(
-        insert(holds).values(
-            attempt_id=attempt.id,
-            checkout_id=attempt.checkout_id,
-            brand=attempt.brand,
-            state=state,
-            reason=reason,
-            amount=amount.amount,
-            currency=amount.currency,
-            setup_intent_id=attempt.setup_intent_id,
-            cart_hash=attempt.cart_hash,
-            created_at=now,
-            release_expected_at=release,
-        )
-    )
+    values = {
+        "attempt_id": attempt.id,
+        "checkout_id": attempt.checkout_id,
+        "brand": attempt.brand,
+        "state": state,
+        "reason": reason,
+        "amount": amount.amount,
+        "currency": amount.currency,
+        "setup_intent_id": attempt.setup_intent_id,
+        "cart_hash": attempt.cart_hash,
+        "created_at": now,
+        "release_expected_at": release,
+    }
+    await tx.execute(_INSERT_HOLD, values)
 
 
 async def delete_holds(tx: Transaction, attempt_id: str) -> None:
     """Take an attempt's holds off the books: they turned out to belong to an order."""
-    await tx.execute(delete(holds).where(holds.c.attempt_id == attempt_id))
+    await tx.execute(_DELETE_HOLDS, {"of_attempt": attempt_id})
 
 
 async def list_holds(tx: Transaction, brand: str, now: datetime) -> list[dict[str, Any]]:
     """The holds that may still be open, newest first."""
-    statement = (
-        select(holds).where(holds.c.brand == brand, holds.c.release_expected_at > now).order_by(holds.c.id.desc())
-    )
-    return [dict(row._mapping) for row in await tx.execute(statement)]
+    return [dict(row._mapping) for row in await tx.execute(_LIST_HOLDS, {"of_brand": brand, "now": now})]
 
 
 async def put_event(tx: Transaction, brand: str, topic: str, subject: str, now: datetime) -> None:
     """An outgoing event about a checkout or order, to be told to the brand."""
-    await tx.execute(insert(outbox).values(brand=brand, topic=topic, subject=subject, created_at=now))
+    await tx.execute(_INSERT_EVENT, {"brand": brand, "topic": topic, "subject": subject, "created_at": now})
 
 
 def _attempt(row: Any) -> Attempt:

@@ -1,28 +1,63 @@
 """Checkouts, their SetupIntents and their timeline."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from checkout.database.tables import checkouts, intent_uses, quote_carts, setup_intents, timeline
 from checkout.database.transactions import Transaction, is_storable
 from checkout.errors import LostRace
 from checkout.orders import Checkout, CheckoutStatus
 
+_INSERT_CHECKOUT = insert(checkouts)
+_FIND_CHECKOUT = select(checkouts.c.document, checkouts.c.token_hash).where(checkouts.c.id == bindparam("checkout_id"))
+_SAVE_CHECKOUT = update(checkouts).where(
+    checkouts.c.id == bindparam("was_id"),
+    checkouts.c.status == bindparam("was_status"),
+    checkouts.c.version == bindparam("was_version"),
+)
+_COUNT_PLACING = select(func.count()).select_from(checkouts).where(checkouts.c.status == CheckoutStatus.PLACING)
+
+_LIST_INTENTS = (
+    select(*(setup_intents.c[name] for name in ("checkout_id", "number", "setup_intent_id", "account", "state")))
+    .where(setup_intents.c.checkout_id == bindparam("of_checkout"))
+    .order_by(setup_intents.c.number)
+)
+_INSERT_INTENT = insert(setup_intents)
+_UPDATE_INTENT = update(setup_intents).where(
+    setup_intents.c.checkout_id == bindparam("of_checkout"),
+    setup_intents.c.number == bindparam("was_number"),
+    setup_intents.c.state == bindparam("was_state"),
+)
+_KILL_INTENTS = update(setup_intents).where(setup_intents.c.checkout_id == bindparam("of_checkout"))
+
+_OF_INTENT = intent_uses.c.setup_intent_id == bindparam("of_intent")
+_FIND_USE = select(intent_uses.c.validates, intent_uses.c.spent).where(_OF_INTENT)
+_COUNT_USE = update(intent_uses).where(_OF_INTENT).values(validates=intent_uses.c.validates + bindparam("by"))
+_SPEND = update(intent_uses).where(_OF_INTENT)
+_INSERT_USE = insert(intent_uses)
+
+_INSERT_QUOTE_CART = insert(quote_carts)
+_INSERT_ENTRY = insert(timeline)
+_READ_TIMELINE = (
+    select(timeline.c.at, timeline.c.event, timeline.c.facts)
+    .where(timeline.c.checkout_id == bindparam("of_checkout"))
+    .order_by(timeline.c.id)
+)
+
 
 async def insert_checkout(tx: Transaction, checkout: Checkout, token_hash: str) -> None:
-    await tx.execute(insert(checkouts).values(**_row(checkout), token_hash=token_hash))
+    await tx.execute(_INSERT_CHECKOUT, {**_row(checkout), "token_hash": token_hash})
 
 
 async def find_checkout(tx: Transaction, checkout_id: str) -> tuple[Checkout, str] | None:
     """The checkout and the hash of its token."""
     if not is_storable(checkout_id):
         return None
-    statement = select(checkouts.c.document, checkouts.c.token_hash).where(checkouts.c.id == checkout_id)
-    row = (await tx.execute(statement)).first()
+    row = (await tx.execute(_FIND_CHECKOUT, {"checkout_id": checkout_id})).first()
     return None if row is None else (Checkout.model_validate_json(row.document), row.token_hash)
 
 
@@ -37,12 +72,8 @@ async def get_checkout(tx: Transaction, checkout_id: str) -> Checkout:
 async def save_checkout(tx: Transaction, was: Checkout, now: Checkout) -> Checkout:
     """Replace `was` by `now` under the next version. Raises LostRace if `was` is no longer the present one."""
     saved = now.changed(version=was.version + 1)
-    statement = (
-        update(checkouts)
-        .where(checkouts.c.id == was.id, checkouts.c.status == was.status, checkouts.c.version == was.version)
-        .values(**_row(saved))
-    )
-    if (await tx.execute(statement)).rowcount != 1:
+    expected = {"was_id": was.id, "was_status": was.status, "was_version": was.version}
+    if (await tx.execute(_SAVE_CHECKOUT, {**_row(saved), **expected})).rowcount != 1:
         raise LostRace
     return saved
 
@@ -72,40 +103,19 @@ class IntentRow:
 
 async def list_intents(tx: Transaction, checkout_id: str) -> list[IntentRow]:
     """A checkout's SetupIntents, oldest first."""
-    columns = setup_intents.c
-    statement = (
-        select(columns.checkout_id, columns.number, columns.setup_intent_id, columns.account, columns.state)
-        .where(columns.checkout_id == checkout_id)
-        .order_by(columns.number)
-    )
-    return [IntentRow(**row._mapping) for row in await tx.execute(statement)]
+    return [IntentRow(**row._mapping) for row in await tx.execute(_LIST_INTENTS, {"of_checkout": checkout_id})]
 
 
 async def insert_intent(tx: Transaction, row: IntentRow, now: datetime) -> None:
     """Reserve the next number. Raises LostRace if the checkout has a live SetupIntent."""
-    await tx.execute(
-        insert(setup_intents).values(
-            checkout_id=row.checkout_id, number=row.number, account=row.account, state=row.state, created_at=now
-        )
-    )
+    await tx.execute(_INSERT_INTENT, {**asdict(row), "created_at": now})
 
 
 async def update_intent(tx: Transaction, row: IntentRow, state: str, setup_intent_id: str | None = None) -> None:
     """Move one SetupIntent on. Raises LostRace if it is no longer in the state of `row`."""
-    values: dict[str, Any] = {"state": state}
-    if setup_intent_id is not None:
-        values["setup_intent_id"] = setup_intent_id
-    columns = setup_intents.c
-    statement = (
-        update(setup_intents)
-        .where(
-            columns.checkout_id == row.checkout_id,
-            columns.number == row.number,
-            columns.state == row.state,
-        )
-        .values(**values)
-    )
-    if (await tx.execute(statement)).rowcount != 1:
+    expected = {"of_checkout": row.checkout_id, "was_number": row.number, "was_state": row.state}
+    values = {"state": state, "setup_intent_id": setup_intent_id or row.setup_intent_id}
+    if (await tx.execute(_UPDATE_INTENT, {**values, **expected})).rowcount != 1:
         raise LostRace
 
 
@@ -113,7 +123,7 @@ async def kill_intents(tx: Transaction, checkout_id: str) -> list[IntentRow]:
     """Make every SetupIntent of a checkout unusable; gives those that were not yet."""
     alive = [row for row in await list_intents(tx, checkout_id) if row.state != "dead"]
     if alive:
-        await tx.execute(update(setup_intents).where(setup_intents.c.checkout_id == checkout_id).values(state="dead"))
+        await tx.execute(_KILL_INTENTS, {"state": "dead", "of_checkout": checkout_id})
     return alive
 
 
@@ -126,10 +136,7 @@ class IntentUse:
 
 
 async def intent_use(tx: Transaction, setup_intent_id: str) -> IntentUse:
-    statement = select(intent_uses.c.validates, intent_uses.c.spent).where(
-        intent_uses.c.setup_intent_id == setup_intent_id
-    )
-    row = (await tx.execute(statement)).first()
+    row = (await tx.execute(_FIND_USE, {"of_intent": setup_intent_id})).first()
     return IntentUse(row.validates, row.spent) if row else IntentUse(0, spent=False)
 
 
@@ -138,28 +145,25 @@ async def count_validate(tx: Transaction, setup_intent_id: str, by: int) -> None
 
     Raises LostRace where it would be the third: the database allows two.
     """
-    columns = intent_uses.c
-    statement = (
-        update(intent_uses).where(columns.setup_intent_id == setup_intent_id).values(validates=columns.validates + by)
-    )
-    if (await tx.execute(statement)).rowcount == 0:
-        await tx.execute(insert(intent_uses).values(setup_intent_id=setup_intent_id, validates=max(by, 0), spent=False))
+    if (await tx.execute(_COUNT_USE, {"of_intent": setup_intent_id, "by": by})).rowcount == 0:
+        values = {"setup_intent_id": setup_intent_id, "validates": max(by, 0), "spent": False}
+        await tx.execute(_INSERT_USE, values)
 
 
 async def spend_intent(tx: Transaction, setup_intent_id: str) -> None:
     """The card was declined: this SetupIntent is never used again."""
-    await tx.execute(update(intent_uses).where(intent_uses.c.setup_intent_id == setup_intent_id).values(spent=True))
+    await tx.execute(_SPEND, {"of_intent": setup_intent_id, "spent": True})
 
 
 async def record_quote_cart(tx: Transaction, cart_hash: str, now: datetime) -> None:
     """Remember a cart that was made for a quote. Raises LostRace if it is known already."""
-    await tx.execute(insert(quote_carts).values(cart_hash=cart_hash, created_at=now))
+    await tx.execute(_INSERT_QUOTE_CART, {"cart_hash": cart_hash, "created_at": now})
 
 
 async def add_to_timeline(tx: Transaction, checkout_id: str, at: datetime, event: str, **facts: Any) -> None:
     """Note what happened to a checkout or its order. Facts hold no secrets and no personal data."""
     values = {"checkout_id": checkout_id, "at": at, "event": event, "facts": json.dumps(facts)}
-    await tx.execute(insert(timeline).values(**values))
+    await tx.execute(_INSERT_ENTRY, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +174,10 @@ class TimelineEntry:
 
 
 async def read_timeline(tx: Transaction, checkout_id: str) -> list[TimelineEntry]:
-    columns = timeline.c
-    statement = (
-        select(columns.at, columns.event, columns.facts).where(columns.checkout_id == checkout_id).order_by(columns.id)
-    )
-    return [TimelineEntry(row.at, row.event, json.loads(row.facts)) for row in await tx.execute(statement)]
+    rows = await tx.execute(_READ_TIMELINE, {"of_checkout": checkout_id})
+    return [TimelineEntry(row.at, row.event, json.loads(row.facts)) for row in rows]
 
 
 async def count_placing(tx: Transaction) -> int:
     """How many checkouts are being placed right now; also the cheapest proof that the database answers."""
-    statement = select(func.count()).select_from(checkouts).where(checkouts.c.status == CheckoutStatus.PLACING)
-    return int((await tx.execute(statement)).scalar_one())
+    return int((await tx.execute(_COUNT_PLACING)).scalar_one())

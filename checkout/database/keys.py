@@ -1,12 +1,12 @@
 """Idempotency keys: one row per key in its scope."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from checkout.database.tables import idempotency_keys
+from checkout.database.tables import UtcTime, idempotency_keys
 from checkout.database.transactions import Transaction
 
 
@@ -39,35 +39,39 @@ class KeyRow:
     created_at: datetime
 
 
+_IS_KEY = [idempotency_keys.c[each.name] == bindparam(f"is_{each.name}") for each in fields(KeyName)]
+_FIND = select(*(idempotency_keys.c[each.name] for each in fields(KeyRow) if each.name != "name")).where(*_IS_KEY)
+_INSERT = insert(idempotency_keys)
+_CHANGE = update(idempotency_keys).where(*_IS_KEY)
+_DROP = delete(idempotency_keys).where(*_IS_KEY)
+_DROP_OLD = delete(idempotency_keys).where(idempotency_keys.c.created_at < bindparam("before", type_=UtcTime))
+
+
 async def find_key(tx: Transaction, name: KeyName) -> KeyRow | None:
-    row = (await tx.execute(select(idempotency_keys).where(*_is(name)))).first()
-    if row is None:
-        return None
-    values = {field: value for field, value in row._mapping.items() if field not in asdict(name)}
-    return KeyRow(name=name, **values)
+    row = (await tx.execute(_FIND, _is(name))).first()
+    return None if row is None else KeyRow(name=name, **row._mapping)
 
 
 async def put_key(tx: Transaction, row: KeyRow) -> None:
     """Write a key, or write it anew. Raises LostRace if a rival wrote it at the same moment."""
     await drop_key(tx, row.name)
     values = asdict(row)
-    await tx.execute(insert(idempotency_keys).values(**values.pop("name"), **values))
+    await tx.execute(_INSERT, {**values.pop("name"), **values})
 
 
 async def change_key(tx: Transaction, name: KeyName, **values: Any) -> None:
     """Set columns of a key; no-op if it is gone."""
-    await tx.execute(update(idempotency_keys).where(*_is(name)).values(**values))
+    await tx.execute(_CHANGE, {**values, **_is(name)})
 
 
 async def drop_key(tx: Transaction, name: KeyName) -> None:
-    await tx.execute(delete(idempotency_keys).where(*_is(name)))
+    await tx.execute(_DROP, _is(name))
 
 
 async def drop_old_keys(tx: Transaction, before: datetime) -> int:
     """Forget the keys made before a time; gives how many."""
-    statement = delete(idempotency_keys).where(idempotency_keys.c.created_at < before)
-    return (await tx.execute(statement)).rowcount
+    return (await tx.execute(_DROP_OLD, {"before": before})).rowcount
 
 
-def _is(name: KeyName) -> list[Any]:
-    return [idempotency_keys.c[column] == value for column, value in asdict(name).items()]
+def _is(name: KeyName) -> dict[str, str]:
+    return {f"is_{field}": value for field, value in asdict(name).items()}

@@ -4,12 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, bindparam, insert, or_, select, update
 
 from checkout.database.tables import orders
 from checkout.database.transactions import Transaction, is_storable
 from checkout.errors import LostRace
 from checkout.orders import Order
+
+_INSERT = insert(orders)
+_FIND = select(orders.c.document, orders.c.token_hash).where(orders.c.id == bindparam("order_id"))
+_FIND_BY_LINK = select(orders.c.document).where(orders.c.link_hash == bindparam("of_link"))
+_FIND_BY_CHECKOUT = select(orders.c.document).where(orders.c.checkout_id == bindparam("of_checkout"))
+_SAVE = update(orders).where(orders.c.id == bindparam("was_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,40 +28,37 @@ class OrderTokens:
 
 async def insert_order(tx: Transaction, order: Order, attempt_id: str, tokens: OrderTokens) -> None:
     """Write a new order. Raises LostRace if the checkout or the cart has one already."""
-    await tx.execute(
-        insert(orders).values(
-            **_row(order),
-            attempt_id=attempt_id,
-            token_hash=tokens.token,
-            link_hash=tokens.link,
-            updated_at=order.placed_at,
-        )
-    )
+    values = {
+        **_row(order),
+        "attempt_id": attempt_id,
+        "token_hash": tokens.token,
+        "link_hash": tokens.link,
+        "updated_at": order.placed_at,
+    }
+    await tx.execute(_INSERT, values)
 
 
 async def find_order(tx: Transaction, order_id: str) -> tuple[Order, str] | None:
     """The order and the hash of its token."""
     if not is_storable(order_id):
         return None
-    statement = select(orders.c.document, orders.c.token_hash).where(orders.c.id == order_id)
-    row = (await tx.execute(statement)).first()
+    row = (await tx.execute(_FIND, {"order_id": order_id})).first()
     return None if row is None else (Order.model_validate_json(row.document), row.token_hash)
 
 
 async def find_order_by_link(tx: Transaction, link_hash: str) -> Order | None:
-    row = (await tx.execute(select(orders.c.document).where(orders.c.link_hash == link_hash))).first()
+    row = (await tx.execute(_FIND_BY_LINK, {"of_link": link_hash})).first()
     return None if row is None else Order.model_validate_json(row.document)
 
 
 async def order_of_checkout(tx: Transaction, checkout_id: str) -> Order | None:
-    row = (await tx.execute(select(orders.c.document).where(orders.c.checkout_id == checkout_id))).first()
+    row = (await tx.execute(_FIND_BY_CHECKOUT, {"of_checkout": checkout_id})).first()
     return None if row is None else Order.model_validate_json(row.document)
 
 
 async def save_order(tx: Transaction, order: Order, now: datetime) -> None:
     """Write what became of an order. Raises LostRace if there is no such order."""
-    statement = update(orders).where(orders.c.id == order.id).values(**_row(order), updated_at=now)
-    if (await tx.execute(statement)).rowcount != 1:
+    if (await tx.execute(_SAVE, {**_row(order), "updated_at": now, "was_id": order.id})).rowcount != 1:
         raise LostRace
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from checkout.database.migrating import migrate
-from checkout.database.transactions import Work, as_settings_fault, as_unavailable
+from checkout.database.transactions import Values, Work, as_settings_fault, as_unavailable
 from checkout.errors import DatabaseUnavailable, LostRace, SettingsFault
 
 T = TypeVar("T")
@@ -26,9 +26,9 @@ class _Statements:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def execute(self, statement: Executable) -> CursorResult[Any]:
+    async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         try:
-            return await self._connection.execute(statement)
+            return await self._connection.execute(statement, values)
         except IntegrityError as error:
             raise LostRace from error
 
@@ -51,6 +51,7 @@ class PostgresDatabase:
             max_overflow=_MORE_CONNECTIONS,
             pool_timeout=_CONNECT_SECONDS,
             pool_pre_ping=True,
+            hide_parameters=True,  # They hold what shoppers typed, and an error's text may reach a log.
             connect_args={
                 "timeout": _CONNECT_SECONDS,
                 "command_timeout": _STATEMENT_SECONDS,

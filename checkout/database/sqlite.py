@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from checkout.database.migrating import migrate
-from checkout.database.transactions import Work, as_settings_fault, as_unavailable, is_unavailability
+from checkout.database.transactions import Values, Work, as_settings_fault, as_unavailable, is_unavailability
 from checkout.errors import DatabaseUnavailable, LostRace, SettingsFault
 
 T = TypeVar("T")
@@ -33,9 +33,9 @@ class _Statements:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def execute(self, statement: Executable) -> CursorResult[Any]:
+    async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
         try:
-            return self._connection.execute(statement)
+            return self._connection.execute(statement, values)
         except IntegrityError as error:
             raise LostRace from error
 
@@ -199,6 +199,7 @@ def _sqlite_engine(path: str, *, writing: bool) -> Engine:
         URL.create("sqlite", database=path),
         poolclass=pool,
         connect_args={"check_same_thread": False, "timeout": _BUSY_SECONDS},
+        hide_parameters=True,  # They hold what shoppers typed, and an error's text may reach a log.
         **options,
     )
 
