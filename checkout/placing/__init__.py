@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -48,6 +49,13 @@ _BEFORE_VALIDATE = frozenset({AttemptStatus.RECEIVED, AttemptStatus.CHECKED})
 _LONGEST_NAP = 1.0
 
 
+class _Begun(NamedTuple):
+    """A new attempt and the task that runs it."""
+
+    taken: Started
+    task: asyncio.Task[bool]
+
+
 class Placing:
     """Runs attempts; one instance per process."""
 
@@ -84,6 +92,7 @@ class Placing:
             on_placed=on_placed,
         )
         self._running: dict[str, asyncio.Task[bool]] = {}
+        self._beginnings: set[asyncio.Task[Any]] = set()
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -116,10 +125,14 @@ class Placing:
         Gives the final stored answer, or an outcome. Raises KeyMismatch, RequestInProgress, AlreadyPlacing,
         PriceChanged, InvalidField, the CheckoutClosed kinds and DatabaseUnavailable; none of them has touched the card.
         """
-        taken = await self._take_up(order)
-        if not isinstance(taken, Started):
-            return taken
-        task = self._start_task(taken.attempt_id)
+        # Taking up and starting belong together: a caller that goes away in between would leave the attempt lying.
+        beginning = asyncio.create_task(self._begin(order))
+        self._beginnings.add(beginning)
+        beginning.add_done_callback(self._beginnings.discard)
+        begun = await asyncio.shield(beginning)
+        if not isinstance(begun, _Begun):
+            return begun
+        taken, task = begun
         await asyncio.wait({task}, timeout=order.wait)
         try:
             if task.done() and (final := await self._database.read(lambda tx: self._keys.stored(tx, order.claim.name))):
@@ -130,6 +143,10 @@ class Placing:
                 raise
             # There may be an order by now, which we cannot read: "wait" is all that is surely true.
             return Outcome(taken.checkout)
+
+    async def _begin(self, order: PlaceOrder) -> "_Begun | Outcome | Answer":
+        taken = await self._take_up(order)
+        return _Begun(taken, self._start_task(taken.attempt_id)) if isinstance(taken, Started) else taken
 
     async def _take_up(self, order: PlaceOrder) -> Started | Outcome | Answer:
         def once() -> Awaitable[Started | Outcome | Answer]:
