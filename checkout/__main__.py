@@ -1,4 +1,7 @@
-"""The command line. Settings are read here and nowhere else."""
+"""The command line. Settings are read here and nowhere else.
+
+Each command imports what it runs, so that help and `checkout try` do not wait for the service's libraries.
+"""
 
 import json
 import os
@@ -9,11 +12,8 @@ from pathlib import Path
 
 import click
 
-from checkout import __version__, demo, sandbox
-from checkout.app import create_app
+from checkout import __version__, operating
 from checkout.errors import SettingsFault
-from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
-from checkout.settings import load_settings
 from checkout.trying import try_command
 
 _CONFIGURATION = 2  # The exit status for settings that must be mended.
@@ -27,6 +27,8 @@ def main() -> None:
 
 
 main.add_command(try_command)
+for operating_command in operating.commands:
+    main.add_command(operating_command)
 
 
 @main.command("serve")
@@ -37,6 +39,10 @@ def serve_command(host: str, port: int) -> None:
 
     Its settings come from the environment and from a file .env in this folder; .env.example explains each.
     """
+    from checkout.app import create_app
+    from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
+    from checkout.settings import load_settings
+
     try:
         settings = load_settings()
         set_up_logging(settings.log_level)
@@ -72,6 +78,10 @@ def demo_command(port: int, sandbox_port: int, database: str, as_json: bool) -> 
 
     Everything in it is made up: stores, cards, money. Two demos run side by side with ports and databases of their own.
     """
+    from checkout import demo
+    from checkout.app import create_app
+    from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
+
     try:
         path = demo.claim_files(database)
         listener = open_socket("127.0.0.1", port)
@@ -85,7 +95,7 @@ def demo_command(port: int, sandbox_port: int, database: str, as_json: bool) -> 
     except (SettingsFault, CannotServe, demo.SandboxFailed) as error:
         _give_up(error)
     except OSError as error:
-        _give_up(CannotServe(f"cannot keep the demo's files beside {database}: {error.strerror}"))
+        _give_up(f"cannot keep the demo's files beside {database}: {error.strerror}; choose another with --database")
 
 
 @main.command("sandbox")
@@ -101,6 +111,9 @@ def sandbox_command(port: int, state: Path | None, as_json: bool, until_stdin_en
     It plays a made-up brand with stores, stock, prices, cards and faults, and forgets what was done unless --state is
     given.
     """
+    from checkout import sandbox
+    from checkout.serving import CannotServe, open_socket
+
     try:
         open_socket("127.0.0.1", port).close()
     except CannotServe as error:
@@ -111,6 +124,8 @@ def sandbox_command(port: int, state: Path | None, as_json: bool, until_stdin_en
 
 
 def _tell_sandbox(port: int, *, as_json: bool) -> None:
+    from checkout import sandbox
+
     url = f"http://127.0.0.1:{port}"
     if as_json:
         tokens = {"brand_token": sandbox.BRAND_TOKEN, "retailer_token": sandbox.RETAILER_TOKEN}
@@ -126,7 +141,7 @@ def _end_with_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _give_up(error: Exception) -> None:
+def _give_up(error: Exception | str) -> None:
     for line in str(error).splitlines():
         click.echo(f"checkout: {line}", err=True)
     sys.exit(_CONFIGURATION)

@@ -1,10 +1,11 @@
 """The composition root: the one place where the parts of the service are made and put together."""
 
+import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,7 +22,7 @@ from checkout.availability import Availability
 from checkout.caching import Spans
 from checkout.catalogue import Catalogue
 from checkout.checkouts import Checkouts
-from checkout.clocks import SandboxFollower, machine_clock
+from checkout.clocks import SandboxFollower, ages, machine_clock
 from checkout.database import Database, open_database, record_quote_cart
 from checkout.edge import Edge, request_id_of
 from checkout.errors import CheckoutError, MethodNotAllowed, UnknownResource
@@ -34,7 +35,7 @@ from checkout.problems import problem_response
 from checkout.quoting import Quoting
 from checkout.settings import Settings
 from checkout.state import State
-from checkout.stripe_client import open_stripe
+from checkout.stripe_client import StripeClient, open_stripe
 from checkout.tracking import Tracking
 from checkout.transport import open_client
 
@@ -73,37 +74,19 @@ async def _assemble(
 ) -> State:
     """Make every part and start what runs by itself; the stack ends them in the opposite order."""
     keyring = Keyring(settings.encryption_key)
-    catalogue = Catalogue.load(settings.catalogue)
-    database = open_database(settings.database_url)
-    stack.push_async_callback(database.close)
-    await database.open()
-    locally = await stack.enter_async_context(open_locally(settings, transport=upstreams))
-    stripe = await stack.enter_async_context(open_stripe(settings, transport=upstreams))
-    availability = _availability(locally, settings, clock)
-    stack.push_async_callback(availability.close)
-    quoting = _quoting(locally, catalogue, database, settings, clock)
-    stack.push_async_callback(quoting.close)
-    paths = frozenset(PathToPurchase(path) for path in settings.paths)
-    assessor = Assessor(availability, quoting, catalogue, paths=paths, currencies=settings.currencies)
     answers = Answers(keyring, settings.public_url)
-    tracking = Tracking(database, locally, clock=clock)
+    catalogue = await asyncio.to_thread(Catalogue.load, settings.catalogue)
+    database, locally, stripe = await _open_outside(settings, upstreams, stack)
+    availability, assessor = _reading(locally, catalogue, database, settings, clock, stack)
+    on_placed = Tracking(database, locally, clock=clock).refresh
     placing = Placing(
-        database,
-        assessor,
-        locally,
-        stripe,
-        keyring,
-        settings,
-        clock=clock,
-        render=answers.outcome,
-        on_placed=tracking.refresh,
+        database, assessor, locally, stripe, keyring, settings, clock=clock, render=answers.outcome, on_placed=on_placed
     )
     checkouts = Checkouts(database, assessor, stripe, keyring, settings, clock=clock, render_created=answers.created)
     stack.push_async_callback(placing.stop)
     await placing.start()
     return State(
         settings=settings,
-        keyring=keyring,
         clock=clock,
         database=database,
         availability=availability,
@@ -111,9 +94,48 @@ async def _assemble(
         checkouts=checkouts,
         placing=placing,
         answers=answers,
-        openapi=json.dumps(build_document(settings.public_url, __version__)).encode(),
+        openapi=_describing(settings.public_url),
         ready=placing.is_running,
     )
+
+
+async def _open_outside(
+    settings: Settings, upstreams: httpx.AsyncBaseTransport | None, stack: AsyncExitStack
+) -> tuple[Database, LocallyClient, StripeClient]:
+    """What the service reaches outside of itself."""
+    database = open_database(settings.database_url)
+    stack.push_async_callback(database.close)
+    await database.open()
+    locally = await stack.enter_async_context(open_locally(settings, transport=upstreams))
+    stripe = await stack.enter_async_context(open_stripe(settings, transport=upstreams))
+    return database, locally, stripe
+
+
+def _reading(
+    locally: LocallyClient,
+    catalogue: Catalogue,
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    stack: AsyncExitStack,
+) -> tuple[Availability, Assessor]:
+    """What asks Locally for stock and prices, and keeps the answers for a while."""
+    availability = _availability(locally, settings, clock)
+    stack.push_async_callback(availability.close)
+    quoting = _quoting(locally, catalogue, database, settings, clock)
+    stack.push_async_callback(quoting.close)
+    paths = frozenset(PathToPurchase(path) for path in settings.paths)
+    return availability, Assessor(availability, quoting, catalogue, paths=paths, currencies=settings.currencies)
+
+
+def _describing(public_url: str) -> Callable[[], bytes]:
+    """Gives the OpenAPI document, which is built when somebody asks for it first."""
+
+    @cache
+    def describe() -> bytes:
+        return json.dumps(build_document(public_url, __version__)).encode()
+
+    return describe
 
 
 def _availability(locally: LocallyClient, settings: Settings, clock: Clock) -> Availability:
@@ -123,7 +145,7 @@ def _availability(locally: LocallyClient, settings: Settings, clock: Clock) -> A
         paths=[PathToPurchase(path) for path in settings.paths],
         stock=Spans(settings.stock_fresh, settings.stock_renew, settings.stock_keep),
         places=Spans(places, places, places),
-        now=time.monotonic,
+        now=ages(clock),
         clock=clock,
     )
 
@@ -140,7 +162,7 @@ def _quoting(
         record_cart=record_cart,
         host_domain=urlsplit(settings.public_url).hostname or settings.brand,
         fresh=settings.quote_fresh,
-        now=time.monotonic,
+        now=ages(clock),
         clock=clock,
     )
 

@@ -15,6 +15,8 @@ from checkout.quoting import Quoting, UnitQuote
 
 Stocks = Mapping[str, StoreStock | None]
 
+_PATH = "/path_to_purchase"
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
@@ -45,10 +47,10 @@ class Assessor:
         self._paths = paths & BUILT_PATHS
         self._currencies = currencies
 
-    def require_path(self, path: PathToPurchase) -> None:
-        """Raises PathNotOffered unless the brand may use the path, and it is built."""
+    def require_path(self, path: PathToPurchase, pointer: str = _PATH) -> None:
+        """Raises PathNotOffered, with where the path stood, unless the brand may use it, and it is built."""
         if path not in self._paths:
-            raise PathNotOffered("This path to purchase is not offered.")
+            raise _path_not_offered("This path to purchase is not offered.", pointer)
 
     async def assess(
         self,
@@ -68,9 +70,9 @@ class Assessor:
         reading = await self._availability.read_stores(store_id, [line.upc for line in items], through=not kept_stock)
         store = reading.store
         if store is None:
-            raise StoreUnknown
+            raise StoreUnknown(fields=(FieldError("/store_id", StoreUnknown.code, StoreUnknown.default_detail),))
         if not _path_offered(path, reading.stocks):
-            raise PathNotOffered
+            raise _path_not_offered(PathNotOffered.default_detail)
         currency = self._currency(store)
         _check_currencies(items, currency)
         quotes = await self._quoting.quote(store, path, _unpriced(items), currency=currency, through=through)
@@ -164,3 +166,7 @@ def _is_available(line: LineItem, path: PathToPurchase, stock: StoreStock | None
     if path is PathToPurchase.STS:
         return path in stock.paths  # The brand ships it: the store's own shelf does not matter.
     return stock.in_stock and (stock.quantity_on_hand is None or stock.quantity_on_hand >= line.quantity)
+
+
+def _path_not_offered(detail: str, pointer: str = _PATH) -> PathNotOffered:
+    return PathNotOffered(detail, fields=(FieldError(pointer, PathNotOffered.code, detail),))

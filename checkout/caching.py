@@ -35,11 +35,10 @@ class Spans:
 
 @dataclass(frozen=True)
 class Cached(Generic[V]):
-    """An answer, when its read began, its age in seconds, and whether it is past its freshness."""
+    """An answer, when its read began, and whether it is past its freshness."""
 
     value: V
     as_of: datetime
-    age: float
     stale: bool
 
 
@@ -125,7 +124,7 @@ class Cache(Generic[K, V]):
         return entry
 
     def _told(self, entry: _Entry[V], *, stale: bool = False) -> Cached[V]:
-        return Cached(entry.value, entry.as_of, self._now() - entry.read_at, stale)
+        return Cached(entry.value, entry.as_of, stale)
 
     def _unbegun(self, key: K) -> _Read[V] | None:
         """A read that was asked for but has not left yet, so that it may serve callers who want nothing older."""

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from checkout.errors import SettingsFault
 from checkout.money import Money, parse_decimal
-from checkout.orders import Record
+from checkout.orders import Record, normalize_upc
 
 VARIABLE = "CHECKOUT_CATALOGUE"
 DEFAULT_CURRENCY = "USD"
@@ -43,14 +43,10 @@ class Catalogue:
         self._products = {product.upc: product for product in products}
 
     @classmethod
-    def empty(cls) -> Self:
-        return cls(())
-
-    @classmethod
     def load(cls, path: Path | None) -> Self:
         """Read the file; no path is an empty catalogue. Raises SettingsFault with a line for every fault in it."""
         if path is None:
-            return cls.empty()
+            return cls(())
         return cls.parse(_read_text(path))
 
     @classmethod
@@ -62,21 +58,8 @@ class Catalogue:
     def get(self, upc: str) -> Product | None:
         return self._products.get(upc)
 
-    def __len__(self) -> int:
-        return len(self._products)
-
     def __iter__(self) -> Iterator[Product]:
         return iter(self._products.values())
-
-
-def normalize_upc(value: str) -> str:
-    """A UPC of 8 to 14 digits as 12 digits where it fits, else without zeros in front: they make no difference.
-
-    Raises ValueError for anything else.
-    """
-    if not re.fullmatch(r"[0-9]{8,14}", value):
-        raise ValueError("is not 8 to 14 digits")
-    return value.lstrip("0").zfill(12)
 
 
 def _read_text(path: Path) -> str:

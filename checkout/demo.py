@@ -35,7 +35,7 @@ _QUICK_SPANS = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What a user of the demo needs to know; printed as one line of JSON with `--json`."""
+    """What whoever runs the demo needs to know; printed as one line of JSON with `--json`."""
 
     url: str
     sandbox_url: str

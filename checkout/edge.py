@@ -1,5 +1,6 @@
 """The outermost layer: one pure ASGI middleware for request id, CORS, headers, limits, log and last-resort errors."""
 
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ MOST_BODY = 64 * 1024
 _METHODS = "GET, POST, PATCH, PUT, DELETE, OPTIONS"
 _REQUEST_HEADERS = "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, Prefer"
 _EXPOSED = "ETag, Location, Retry-After, Request-Id, Idempotent-Replayed"
+_TOKEN = re.compile(r"\b(ol|ot|ct|cpk|csk)_[^/]+")
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 log = structlog.get_logger(__name__)
@@ -151,5 +153,5 @@ def _is_api(path: str) -> bool:
 
 
 def _without_secrets(path: str) -> str:
-    """The path as it may be logged: the link to an order page is a right to see it."""
-    return "/o/..." if path.startswith("/o/") else path
+    """The path as it may be logged: the link to an order page is a right to see it, however it is spelled."""
+    return _TOKEN.sub(r"\1_...", path)

@@ -21,6 +21,7 @@ CheckoutError
 │   ├── AuthorizationUnknown      holds may exist, no order does: the shopper may try again
 │   ├── AuthorizationLapsed       validated too long ago to commit: the shopper may try again
 │   ├── NoPaymentNeeded  SetupIntentInvalid  TooManyCards  VersionMismatch
+│   └── NothingToSettle           no attempt of this checkout waits for a person's decision
 ├── CallerError                   the request itself
 │   ├── Unauthenticated  NotAllowed  OriginNotAllowed  UnknownResource
 │   ├── MalformedJson  BodyTooLarge  UnsupportedMediaType  MethodNotAllowed  InvalidField
@@ -264,6 +265,13 @@ class VersionMismatch(CheckoutClosed):
 
     code = "version_mismatch"
     default_detail = "The checkout has changed since it was read. Please read it again."
+
+
+class NothingToSettle(CheckoutClosed):
+    """No attempt of this checkout is in doubt, or another decision was made."""
+
+    code = "nothing_to_settle"
+    default_detail = "No attempt of this checkout is in doubt, so there is nothing to decide."
 
 
 class CallerError(CheckoutError):

@@ -54,6 +54,7 @@ TABLE: dict[type[CheckoutError], Row] = {
     errors.SetupIntentInvalid: Row(409, "The card entry cannot be used", "new_card"),
     errors.TooManyCards: Row(429, "Too many cards were tried", "restart"),
     errors.VersionMismatch: Row(412, "The checkout has changed", "retry"),
+    errors.NothingToSettle: Row(409, "There is nothing to settle", "stop"),
     errors.CallerError: Row(400, "The request cannot be served", "fix"),
     errors.Unauthenticated: Row(401, "A credential is needed", "fix"),
     errors.NotAllowed: Row(403, "This is not allowed", "stop"),

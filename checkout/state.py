@@ -9,7 +9,6 @@ from checkout.assessing import Assessor
 from checkout.availability import Availability
 from checkout.checkouts import Checkouts
 from checkout.database import Database
-from checkout.keyring import Keyring
 from checkout.placing import Placing
 from checkout.settings import Settings
 
@@ -18,7 +17,6 @@ class State(TypedDict):
     """The parts of the running service."""
 
     settings: Settings
-    keyring: Keyring
     clock: Callable[[], datetime]
     database: Database
     availability: Availability
@@ -26,5 +24,5 @@ class State(TypedDict):
     checkouts: Checkouts
     placing: Placing
     answers: Answers
-    openapi: bytes
+    openapi: Callable[[], bytes]
     ready: Callable[[], bool]

@@ -113,7 +113,7 @@ async def test_change_of_another_version_is_412(service: Service, if_match: str)
 
 async def test_simultaneous_changes_all_count(service: Service) -> None:
     checkout = await service.create(shopper={})
-    parts = [{"first_name": "June"}, {"last_name": "Harper"}]
+    parts = [{"first_name": "June"}, {"last_name": "Harper"}, *({"city": "Chicago"} for _ in range(8))]
     answers = await asyncio.gather(*(patch(service, checkout, {"shopper": part}) for part in parts))
     assert {answer.status_code for answer in answers} == {200}
     shopper = (await service.read(checkout))["shopper"]

@@ -142,6 +142,8 @@ async def test_catalogue_stands_in_for_a_missing_price(tmp_path: Path) -> None:
 async def test_unknown_store_or_path_is_422(service: Service, changes: dict[str, Any], code: str) -> None:
     answer = await create(service, **changes)
     assert (answer.status_code, answer.json()["code"], answer.json()["next"]) == (422, code, "choose_store")
+    pointer = "/store_id" if code == "store_unknown" else "/path_to_purchase"
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
 async def test_delivery_is_unavailable_even_where_the_brand_allows_it() -> None:

@@ -105,9 +105,14 @@ async def test_path_keeps_the_stores_that_offer_it(service: Service) -> None:
 
 @pytest.mark.parametrize("path", ["sdd", "sts", "teleport"])
 async def test_path_that_is_not_offered_is_told(service: Service, path: str) -> None:
-    for answer in (await search(service, path=path), await quote(service, path_to_purchase=path)):
+    answers = {
+        "/query/path": await search(service, path=path),
+        "/path_to_purchase": await quote(service, path_to_purchase=path),
+    }
+    for pointer, answer in answers.items():
         assert (answer.status_code, answer.json()["code"]) == (422, "path_unavailable")
         assert answer.json()["next"] == "choose_store"
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
 async def test_distances_come_in_the_unit_asked_for(service: Service) -> None:

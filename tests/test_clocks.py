@@ -1,5 +1,6 @@
 """Which time it is: the machine's, or the sandbox's where the service is told to follow it."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ import httpx
 import pytest
 
 from checkout.app import create_app
-from checkout.clocks import SandboxFollower, machine_clock
+from checkout.clocks import SandboxFollower, ages, machine_clock
 from checkout.sandbox import create_sandbox
 from tests.processes import ask, running_demo
 from tests.service import PUBLISHABLE_KEY, SANDBOX_URL, SERVICE_URL, SHOPPER, STORE_ID, UPC, key, make_settings, running
@@ -46,6 +47,22 @@ async def test_time_that_an_answer_takes_is_no_difference() -> None:
     await clock.refresh()
     assert abs(how_far_ahead(clock)) < 0.1
     await clock.close()
+
+
+async def test_kept_answers_age_with_every_leap() -> None:
+    leaps = iter([timedelta(hours=2), timedelta(hours=2, seconds=1), timedelta(0)])
+    clock = SandboxFollower(
+        answering(lambda: httpx.Response(200, json={"now": (machine_clock() + next(leaps)).isoformat()}))
+    )
+    age, before = ages(clock), ages(clock)()
+    for expected in (7200, 7200, 14400):
+        await clock.refresh()
+        assert abs(age() - before - expected) < 1.5
+    await clock.close()
+
+
+def test_answers_age_with_the_machine_where_no_sandbox_is_followed() -> None:
+    assert ages(machine_clock) is time.monotonic
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from checkout.errors import (
     UpstreamUnavailable,
 )
 from checkout.locally_client import (
-    CallRecord,
     CartToValidate,
     ItemToValidate,
     LocallyClient,
@@ -87,9 +86,7 @@ def failing(error: Exception) -> Upstream:
 
 
 @asynccontextmanager
-async def locally(
-    upstream: Upstream, on_call: Callable[[CallRecord], None] | None = None
-) -> AsyncIterator[LocallyClient]:
+async def locally(upstream: Upstream) -> AsyncIterator[LocallyClient]:
     transport = httpx.MockTransport(upstream)
     async with open_client("https://locally.test", timeout=1, transport=transport) as client:
         yield LocallyClient(
@@ -100,7 +97,6 @@ async def locally(
             company_id=7,
             read_timeout=5,
             write_timeout=5,
-            on_call=on_call,
         )
 
 
@@ -522,6 +518,11 @@ async def test_cart_refusal_names_items_and_code() -> None:
     assert (caught.value.error_code, caught.value.message) == (1335, "requested 1, computed 2")
 
 
+async def test_upc_with_more_zeros_is_the_same() -> None:
+    cart = await validate(saying(ok(**held(line(upc=f"00{UPC}")))))
+    assert cart.items[0].upc == UPC
+
+
 async def test_refused_item_without_upc_is_left_unnamed() -> None:
     with pytest.raises(CartRefused) as caught:
         await validate(saying(no(**held(line("SKIPPED", 0, 0, "9" * 40)))))
@@ -827,30 +828,26 @@ async def test_odd_hash_is_never_updated() -> None:
 # What is told about calls
 
 
-async def test_calls_are_recorded() -> None:
-    records: list[CallRecord] = []
-    async with locally(saying(no(1323), 402, **{"X-Request-Id": "r1"}), records.append) as client:
-        with pytest.raises(RefusedUpstream):
-            await client.commit_cart("head.body.sign", None)
-    (record,) = records
-    assert (record.call, record.status, record.request_id, record.error_code, record.failure) == (
-        "cart/commit",
-        402,
-        "r1",
-        1323,
-        None,
-    )
-    assert 0 <= record.ms < 500
+async def test_calls_are_logged() -> None:
+    with capture_logs() as logs, pytest.raises(RefusedUpstream):
+        await commit(saying(no(1323), 402, **{"X-Request-Id": "r1"}))
+    (told,) = logs
+    assert 0 <= told.pop("ms") < 500
+    assert told == {
+        "event": "locally_call",
+        "log_level": "info",
+        "call": "cart/commit",
+        "status": 402,
+        "request_id": "r1",
+        "error_code": 1323,
+    }
 
 
-async def test_lost_calls_are_recorded() -> None:
-    records: list[CallRecord] = []
-    async with locally(failing(httpx.ReadTimeout("silence")), records.append) as client:
-        with pytest.raises(OutcomeUnknown):
-            await client.commit_cart("head.body.sign", None)
-    assert [(record.call, record.status, record.failure) for record in records] == [
-        ("cart/commit", None, "ReadTimeout")
-    ]
+async def test_lost_calls_are_logged() -> None:
+    with capture_logs() as logs, pytest.raises(OutcomeUnknown):
+        await commit(failing(httpx.ReadTimeout("silence")))
+    (told,) = logs
+    assert (told["call"], told["failure"], "status" in told) == ("cart/commit", "ReadTimeout", False)
 
 
 async def test_lookup_number_is_logged() -> None:

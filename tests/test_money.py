@@ -10,13 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from checkout.money import Money, currency_of_country, parse_decimal
+from tests.records import usd
 
 AMOUNTS = st.integers(min_value=0, max_value=10**12)
 CURRENCIES = st.sampled_from(["USD", "CAD", "JPY", "KWD"])
-
-
-def usd(amount: int) -> Money:
-    return Money(amount=amount, currency="USD")
 
 
 @given(AMOUNTS, CURRENCIES)

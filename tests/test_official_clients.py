@@ -66,6 +66,11 @@ def locally(node: str, sandbox: str) -> Met:
     return run_script(node, "locally.mjs", sandbox, BRAND_TOKEN)
 
 
+@pytest.fixture(scope="module")
+def cart(node: str, sandbox: str) -> Met:
+    return run_script(node, "locally_cart.mjs", sandbox, BRAND_TOKEN)
+
+
 def test_stripe_client_creates_and_confirms(stripe: Met) -> None:
     met = stripe["createAndConfirm"]
     assert (met["first"], met["done"]) == ("requires_payment_method", "succeeded")
@@ -155,6 +160,30 @@ def test_locally_sdk_adds_to_a_cart(locally: Met) -> None:
 def test_locally_sdk_reads_its_cart(locally: Met) -> None:
     assert locally["cart"]["success"] is True
     assert locally["added"]["data"]["cart_hash"] in json.dumps(locally["cart"]["data"])
+
+
+def test_locally_sdk_updates_with_lists_in_the_query(cart: Met) -> None:
+    content = cart["updated"]["data"]["cart_content"]["cart"]
+    assert [(item["upc"], item["qty"]) for item in content["items"]] == [(cart["upc"], 3)]
+
+
+def test_locally_sdk_sends_billing_as_json_under_a_form(cart: Met) -> None:
+    content = cart["billed"]["data"]["cart_content"]["cart"]
+    assert (content["first_name"], content["zip"], content["email"]) == ("Ada", "60605", "ada@example.com")
+    assert cart["checkout"]["data"]["cart_content"]["cart"] == content
+
+
+def test_locally_sdk_orders_by_query(cart: Met) -> None:
+    assert cart["email"]["success"] is True
+    assert cart["ordered"]["success"] is True
+    assert cart["ordered"]["data"]["target_uri"].startswith(f"/order/{cart['added']['data']['cart_hash']}/")
+
+
+def test_every_other_call_of_the_locally_sdk_works(cart: Met) -> None:
+    others = cart["others"]
+    assert {name: answer["success"] for name, answer in others.items()} == dict.fromkeys(others, True)
+    assert others["address"]["data"]["store_id"] == cart["store"]["id"]
+    assert others["location"]["data"]["store"]["id"] == cart["store"]["id"]
 
 
 def test_locally_sdk_reports_an_unknown_token(node: str, sandbox: str) -> None:

@@ -60,6 +60,10 @@ def test_document_names_every_call() -> None:
         "POST /v1/checkouts/{id}/setup-intent",
         "POST /v1/checkouts/{id}/place",
         "POST /v1/checkouts/{id}/cancel",
+        "GET /v1/reviews",
+        "POST /v1/checkouts/{id}/settle",
+        "GET /v1/checkouts/{id}/timeline",
+        "GET /v1/holds",
         "GET /v1/orders",
         "GET /v1/orders/{id}",
         "GET /v1/orders/{id}/timeline",
@@ -117,6 +121,7 @@ def test_examples_of_requests_are_accepted() -> None:
         schemas.CreateCheckout: lambda body: schemas.read_create_checkout(body, trusted=False),
         schemas.ChangeCheckout: lambda body: schemas.read_change_checkout(body, trusted=False, shopper=Shopper()),
         schemas.PlaceRequest: lambda body: schemas.read_place_request(body, trusted=False),
+        schemas.SettleRequest: schemas.read_settle_request,
         schemas.EmptyBody: schemas.read_empty_body,
     }
     requests = [operation.request for operation in OPERATIONS if operation.request]

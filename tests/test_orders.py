@@ -8,7 +8,6 @@ import pytest
 
 from checkout.attempts import INTENT_KEEPERS, LIVE_ATTEMPTS, AttemptEvent, AttemptStatus, next_status
 from checkout.errors import CheckoutError, Expired, NotOpen, NotPlaced
-from checkout.money import Money
 from checkout.orders import (
     REQUIRED_OF_SHOPPER,
     Address,
@@ -23,10 +22,12 @@ from checkout.orders import (
     Store,
     add_up,
     blocking_problems,
+    normalize_upc,
     open_status,
     order_status,
     require_open,
 )
+from tests.records import JANE, usd
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 STORE = Store(id=1, name="Main Street Sports", address=Address())
@@ -105,27 +106,10 @@ def test_placed_attempt_keeps_its_setup_intent() -> None:
     assert set(INTENT_KEEPERS) == {*LIVE_ATTEMPTS, AttemptStatus.PLACED}
 
 
-def usd(amount: int) -> Money:
-    return Money(amount=amount, currency="USD")
-
-
 def line(**values: Any) -> LineItem:
     return LineItem(
         **{"upc": "686487455948", "quantity": 1, "unit_price": usd(1000), "tax_per_unit": usd(103), **values}
     )
-
-
-WHOLE = Shopper(
-    email="jane@example.com",
-    phone="+13125550100",
-    first_name="Jane",
-    last_name="Doe",
-    address="600 S Michigan Ave",
-    city="Chicago",
-    state="IL",
-    zip="60605",
-    country="US",
-)
 
 
 def checkout_of(**values: Any) -> Checkout:
@@ -138,7 +122,7 @@ def checkout_of(**values: Any) -> Checkout:
         "currency": "USD",
         "path_to_purchase": PathToPurchase.BOPIS,
         "items": (line(),),
-        "shopper": WHOLE,
+        "shopper": JANE,
         "payment": None,
         "created_at": NOON,
         "expires_at": NOON + timedelta(hours=1),
@@ -169,6 +153,12 @@ def test_unknown_tax_leaves_tax_out() -> None:
     assert (totals.tax, totals.total) == (None, usd(2000))
 
 
+def test_unknown_tax_is_an_estimate_whoever_says_what_is_charged() -> None:
+    totals = add_up([line(), line(tax_per_unit=None)], "USD", tax_estimated=False)
+    assert totals is not None
+    assert totals.tax_estimated is True
+
+
 def test_free_items_have_a_total() -> None:
     totals = checkout_of(items=(line(unit_price=usd(0), tax_per_unit=usd(0)),)).totals
     assert totals is not None
@@ -189,7 +179,7 @@ def test_line_total_is_subtotal_and_known_tax() -> None:
         ({"items": (line(refused=True),)}, "/items/0", "item_refused"),
         ({"path_offered": False}, "/path_to_purchase", "path_unavailable"),
         *(
-            ({"shopper": WHOLE.changed(**{name: None})}, f"/shopper/{name}", "missing")
+            ({"shopper": JANE.changed(**{name: None})}, f"/shopper/{name}", "missing")
             for name in ("email", "phone", "first_name", "last_name", "address", "city", "state", "zip", "country")
         ),
     ],
@@ -211,7 +201,7 @@ def test_new_shopper_misses_every_required_part() -> None:
 
 
 def test_second_address_line_and_stock_answer_may_be_missing() -> None:
-    assert WHOLE.address_2 is None
+    assert JANE.address_2 is None
     assert open_status(checkout_of(items=(line(available=None),))) is CheckoutStatus.READY
 
 
@@ -294,8 +284,29 @@ def test_order_tells_its_status() -> None:
         placed_at=NOON,
         store=STORE,
         items=(OrderItem(upc="1", quantity=1, status="ordered"),),
-        shopper=WHOLE,
+        shopper=JANE,
         totals=OrderTotals(total=usd(1), authorized=usd(1), charged=usd(0), refunded=usd(0)),
     )
     assert order.status == "open"
     assert Order.model_validate_json(order.model_dump_json()) == order
+
+
+@pytest.mark.parametrize(
+    ("given", "normal"),
+    [
+        ("686487455948", "686487455948"),
+        ("12345678", "000012345678"),
+        ("0686487455948", "686487455948"),
+        ("00686487455948", "686487455948"),
+        ("4006381333931", "4006381333931"),
+        ("04006381333931", "4006381333931"),
+    ],
+)
+def test_upc_is_twelve_digits_where_it_fits(given: str, normal: str) -> None:
+    assert normalize_upc(given) == normal
+
+
+@pytest.mark.parametrize("given", ["", "1234567", "123456789012345", "12345678901x", "١٢٣٤٥٦٧٨"])
+def test_upc_of_other_characters_is_refused(given: str) -> None:
+    with pytest.raises(ValueError, match="8 to 14 digits"):
+        normalize_upc(given)

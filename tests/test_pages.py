@@ -1,3 +1,5 @@
+"""The pages for people: what each shows, to whom, and under which headers."""
+
 import gzip
 import re
 from collections.abc import AsyncIterator
@@ -44,6 +46,7 @@ from checkout.pages.problem import EXPLANATIONS
 from checkout.pages.rendering import find_folder, format_money
 from checkout.problems import TABLE, problem_document
 from checkout.settings import Settings, load_settings
+from tests.records import usd
 
 KEYRING = Keyring(bytes(32))
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)  # A Sunday, 9:30 AM in Chicago.
@@ -62,10 +65,6 @@ SANDBOX = {"CHECKOUT_LOCALLY_BASE_URL": "http://127.0.0.1:9000", "CHECKOUT_STRIP
 LIVE = {name: value.replace("test_locally_", "").replace("_test_", "_live_") for name, value in ENVIRONMENT.items()} | {
     "CHECKOUT_PUBLIC_URL": "https://checkout.test"
 }
-
-
-def usd(amount: int) -> Money:
-    return Money(amount=amount, currency="USD")
 
 
 STORE = Store(

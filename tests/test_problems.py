@@ -27,6 +27,7 @@ STATUSES = {
         errors.AuthorizationLapsed,
         errors.NoPaymentNeeded,
         errors.SetupIntentInvalid,
+        errors.NothingToSettle,
         errors.PriceChanged,
         errors.ItemUnavailable,
         errors.PathUnavailable,

@@ -18,15 +18,12 @@ from checkout.locally_client import QuotedCart
 from checkout.money import Money
 from checkout.orders import Address, PathToPurchase, PriceSource, Store
 from checkout.quoting import Quoting, UnitQuote
+from tests.records import usd
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SHOE, SOCK = "686487455948", "686487455955"
 STORE = Store(id=37175, name="Store", address=Address(country="US"))
 BOPIS, ROPIS, STS = PathToPurchase.BOPIS, PathToPurchase.ROPIS, PathToPurchase.STS
-
-
-def usd(amount: int) -> Money:
-    return Money(amount=amount, currency="USD")
 
 
 def cart(cart_hash: str, subtotal: Any = "100", tax: Any = "10.25", shipping: Any = 0, items: int = 1) -> QuotedCart:

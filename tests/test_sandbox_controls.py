@@ -238,6 +238,21 @@ async def test_webhook_settings_change_one_by_one(shopper: Shopper) -> None:
     assert told == {"locally_url": "http://127.0.0.1:9/a", "stripe_url": "http://127.0.0.1:9/b", "method": "PUT"}
 
 
+async def test_order_screen_takes_fractions_of_a_refund(shopper: Shopper) -> None:
+    cart_hash = await shopper.order(1)
+    await shopper.move(cart_hash, status="confirmed")
+    await shopper.control(f"orders/{cart_hash}/{shopper.upcs[0]}", {"status": "refund", "refund_amount": 10.5})
+    assert (await shopper.ledger())["charges"][0]["refunded"] == 1050
+
+
+async def test_clock_stops_short_of_the_end_of_time(shopper: Shopper) -> None:
+    answers = [
+        (await shopper.client.post("/_sandbox/clock", json={"advance": "P3650D"})).status_code for _ in range(12)
+    ]
+    assert (answers[0], answers[-1]) == (200, 400)
+    assert (await shopper.get("/_sandbox/clock"))["now"] < "2200"
+
+
 async def test_state_file_carries_the_world_on(tmp_path: Path) -> None:
     state = tmp_path / "sandbox.db"
     async with shopper_at(transport=httpx.ASGITransport(create_sandbox(state=state))) as before:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,7 +14,10 @@ from checkout.sandbox import create_sandbox
 from checkout.sandbox.listener import Listener
 from tests.sandbox_shopper import HEADLESS, Shopper, shopper_at
 
-SERVE = "from checkout.sandbox import run; run(port=0, state=None, on_ready=lambda port: print(port, flush=True))"
+SERVE = """
+import sys; from pathlib import Path; from checkout.sandbox import run
+run(port=0, state=Path(sys.argv[1]) if sys.argv[1:] else None, on_ready=lambda port: print(port, flush=True))
+"""
 
 
 @pytest.fixture
@@ -132,8 +136,9 @@ async def test_half_a_request_is_not_carried_out(shopper: Shopper, port: int) ->
     assert [call["call"] for call in (await shopper.ledger())["calls"]] == ["cart"]
 
 
-def start() -> tuple[subprocess.Popen[str], int]:
-    process = subprocess.Popen([sys.executable, "-c", SERVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(state: Path | None = None) -> tuple[subprocess.Popen[str], int]:
+    command = [sys.executable, "-c", SERVE, *([str(state)] if state else [])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, int(process.stdout.readline())
 
@@ -160,3 +165,41 @@ def test_hanging_caller_does_not_hold_up_the_end() -> None:
         ender.wait()
     process.communicate(timeout=10)
     assert process.returncode == 0
+
+
+async def test_killed_sandbox_goes_on_from_its_state_file(tmp_path: Path) -> None:
+    state = tmp_path / "sandbox.db"
+    process, port = start(state)
+    async with shopper_at(f"http://127.0.0.1:{port}") as before:
+        first = await before.order(1)
+        ledger = await before.ledger()
+        process.kill()
+        process.communicate()
+    process, port = start(state)
+    async with shopper_at(f"http://127.0.0.1:{port}") as after:
+        assert await after.ledger() == ledger
+        await after.client.delete("/_sandbox")
+        assert await after.order(1) != first
+        assert (await after.ledger())["holds"][0]["id"] != ledger["holds"][0]["id"]
+    process.terminate()
+    process.communicate()
+
+
+async def test_call_under_way_is_not_kept_by_a_fresh_sandbox(tmp_path: Path) -> None:
+    state = tmp_path / "sandbox.db"
+    process, port = start(state)
+    async with shopper_at(f"http://127.0.0.1:{port}") as shopper:
+        await shopper.control("faults", {"call": "v2/carts", "kind": "slow", "seconds": 0.3})
+        waiting = asyncio.ensure_future(shopper.get("/api/v2/carts"))
+        async with asyncio.timeout(5):
+            while not (await shopper.ledger())["calls"]:  # noqa: ASYNC110 - the ledger is asked over HTTP.
+                await asyncio.sleep(0.01)
+        await shopper.client.delete("/_sandbox")
+        assert (await waiting)["status"] is True
+    process.terminate()
+    process.communicate()
+    process, port = start(state)
+    async with shopper_at(f"http://127.0.0.1:{port}") as reopened:
+        assert (await reopened.ledger())["calls"] == []
+    process.terminate()
+    process.communicate()

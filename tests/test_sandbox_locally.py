@@ -194,6 +194,38 @@ async def test_quantity_of_none_removes_the_item(shopper: Shopper) -> None:
     assert answer.json()["data"]["n_in_cart"] == 0
 
 
+async def test_emptied_cart_forgets_its_store(shopper: Shopper) -> None:
+    first = (await find(shopper, "/cart/items/add", upc=shopper.upcs[0], **ITEM))["data"]
+    shopper.client.headers["Locally-Api-Session-Id"] = first["session"]["id"]
+    await shopper.client.post(f"{HEADLESS}/cart", json={"upc": shopper.upcs[0], "qty": 0})
+    there = await find(shopper, "/cart/items/add", **{**ITEM, "upc": shopper.upcs[0], "store_id": OTHER_STORE})
+    assert there["data"]["cart_content"]["cart"]["items"][0]["store_id"] == OTHER_STORE
+
+
+async def test_unauthorized_cart_says_why(shopper: Shopper) -> None:
+    added = (await find(shopper, "/cart/items/add", upc=shopper.upcs[0], **ITEM))["data"]
+    shopper.client.headers["Locally-Api-Session-Id"] = added["session"]["id"]
+    refused = await shopper.client.post(f"{HEADLESS}/cart/auth", json={"card_token": "seti_none"})
+    assert (refused.status_code, refused.json()["error_code"]) == (402, 1328)
+    assert refused.json()["data"]["items"][0]["auth"] == "FAILED"
+
+
+async def test_start_answers_a_style_with_its_commonest_local_upc(shopper: Shopper) -> None:
+    catalogue = await shopper.get("/_sandbox/catalogue")
+    style = catalogue["products"][0]["style"]
+    rare, common = [product["upc"] for product in catalogue["products"] if product["style"] == style][:2]
+    for store in catalogue["stores"]:
+        await shopper.control("stock", {"store_id": store["id"], "upc": rare, "quantity": 0})
+    assert (await find(shopper, "/conversion/start", company_id=1, style=style))["data"]["upc"] == common
+
+
+@pytest.mark.parametrize("mismatch", [{"style": "RL190"}, {"product_id": 1}])
+async def test_start_refuses_what_does_not_belong_together(shopper: Shopper, mismatch: Json) -> None:
+    asked: Json = {"company_id": 1, "upc": shopper.upcs[0]} | mismatch
+    answer = await shopper.client.get(f"{HEADLESS}/conversion/start", params=asked)
+    assert (answer.status_code, answer.json()["success"]) == (404, False)
+
+
 async def test_cart_is_authorized_and_committed_in_two_steps(shopper: Shopper) -> None:
     added = (await find(shopper, "/cart/items/add", upc=shopper.upcs[0], **ITEM))["data"]
     shopper.client.headers["Locally-Api-Session-Id"] = added["session"]["id"]

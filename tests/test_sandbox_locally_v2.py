@@ -158,44 +158,31 @@ async def test_brand_may_be_kept_from_answering(shopper: Shopper) -> None:
     assert (await shopper.move(cart_hash, status="confirmed")).status_code == 200
 
 
-async def test_ship_to_store_runs_to_the_counter(shopper: Shopper) -> None:
-    cart_hash = await shopper.order(1, path="sts")
-    seen = [(await shopper.item(cart_hash))["sts_status"]]
-    for step in ("confirm-brand", "processing", "shipped"):
-        assert (await shopper.move(cart_hash, sts_status=step, message=f"Now {step}")).status_code == 200
-        seen.append((await shopper.item(cart_hash))["sts_status"])
-    assert (await shopper.move(cart_hash, sts_status="picked-up")).status_code == 403
-    for step in ("ready-for-pickup", "picked-up"):
-        await shopper.control(f"orders/{cart_hash}/{shopper.upcs[0]}", {"sts_status": step})
-        seen.append((await shopper.item(cart_hash))["sts_status"])
-    assert seen == ["Pending Brand", "Confirmed", "Processing", "Shipped", "Ready for Pickup", "Picked Up"]
-    item = await shopper.item(cart_hash)
-    assert (item["disbursement_brand"], item["disbursement_retail"]) == ("44.50", "44.50")
-    assert (await hold_and_charge(shopper))[0] == "captured"
+async def test_refused_rejection_leaves_no_message(shopper: Shopper) -> None:
+    cart_hash = await shopper.order(1)
+    await shopper.move(cart_hash, status="confirmed")
+    late = await shopper.move(cart_hash, status="rejected", reason="None left", message="Sorry")
+    assert (late.status_code, (await shopper.item(cart_hash))["messages"]) == (400, [])
 
 
-async def test_processing_may_skip_the_confirmation(shopper: Shopper) -> None:
-    cart_hash = await shopper.order(1, path="sts")
-    await shopper.move(cart_hash, sts_status="processing")
-    assert (await hold_and_charge(shopper))[0] == "captured"
-    assert (await shopper.get("/api/v2/carts"))["carts"][0]["items"][0]["sts_status"] == "PROCESSING"
+@pytest.mark.parametrize("fields", [{"status": "received"}, {"status": "confirmed"}])
+async def test_fulfillment_url_comes_with_any_answer(shopper: Shopper, fields: Json) -> None:
+    await shopper.move(await shopper.order(1), fulfillment_url="https://pos.test/1", **fields)
+    assert (await shopper.ledger())["carts"][0]["fulfillment_url"] == "https://pos.test/1"
 
 
-async def test_brand_rejection_releases_the_hold(shopper: Shopper) -> None:
-    cart_hash = await shopper.order(1, path="sts")
-    await shopper.move(cart_hash, sts_status="reject-brand", reason="None left")
-    item = await shopper.item(cart_hash)
-    assert (item["status"], item["sts_status"], item["resolution_notes"]) == ("Canceled", "Rejected", "None left")
-    assert (await hold_and_charge(shopper))[0] == "released"
+async def test_test_mode_takes_no_commission(shopper: Shopper) -> None:
+    live = await shopper.item(await shopper.order(1))
+    shopper.client.headers["Locally-Api-Token"] = "test_alpha"
+    tried = await shopper.item(await shopper.order(1))
+    assert (live["commission"], live["tax_remitted"]) == ("3.12", True)
+    assert (tried["commission"], tried["tax_remitted"]) == ("0.00", False)
 
 
-async def test_refunded_ship_to_store_ends(shopper: Shopper) -> None:
-    cart_hash = await shopper.order(1, path="sts")
-    await shopper.move(cart_hash, sts_status="confirm-brand")
-    await shopper.move(cart_hash, status="refund")
-    item = await shopper.item(cart_hash)
-    assert (item["status"], item["sts_status"]) == ("Refunded", "Refunded")
-    assert (await shopper.move(cart_hash, sts_status="shipped")).status_code == 400
+@pytest.mark.parametrize("path", ["no/such", "carts/-1", "carts/x", "brand/x/stores"])
+async def test_unknown_v2_path_has_the_v2_envelope(shopper: Shopper, path: str) -> None:
+    answer = await shopper.client.get(f"/api/v2/{path}")
+    assert (answer.status_code, answer.json()["status"]) == (404, False)
 
 
 async def test_buyer_cancels_on_the_order_screen(shopper: Shopper) -> None:

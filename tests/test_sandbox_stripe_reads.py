@@ -1,19 +1,16 @@
 """What can be read back from the sandbox's Stripe: lists, expanded objects, attempts, events."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from checkout.sandbox.clock import SandboxClock
 from checkout.sandbox.shelf import Shelf
 from checkout.sandbox.stripe import StripeWorld
-
-SECRET = {"Authorization": "Bearer sk_test_brand"}
-PUBLISHABLE = {"Authorization": "Bearer pk_test_brand"}
-NEW = {"Stripe-Version": "2026-10-28.endive"}
+from checkout.sandbox.stripe_answers import page
+from checkout.sandbox.stripe_forms import Params
+from tests.sandbox_stripe import PUBLISHABLE, authenticate, client_of, confirm, create
 
 
 @pytest.fixture
@@ -30,28 +27,6 @@ def world(clock: SandboxClock) -> StripeWorld:
 async def stripe(world: StripeWorld) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(world) as client:
         yield client
-
-
-def client_of(world: StripeWorld) -> httpx.AsyncClient:
-    app = Starlette(routes=[*world.routes(), *world.control_routes()])
-    transport = httpx.ASGITransport(app)
-    return httpx.AsyncClient(transport=transport, base_url="http://stripe.test", headers=SECRET | NEW)
-
-
-async def create(stripe: httpx.AsyncClient, **params: str) -> dict[str, Any]:
-    answer = await stripe.post("/v1/setup_intents", data=params)
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-async def confirm(stripe: httpx.AsyncClient, setup_intent: dict[str, Any], **params: str) -> httpx.Response:
-    return await stripe.post(f"/v1/setup_intents/{setup_intent['id']}/confirm", data=params)
-
-
-async def authenticate(stripe: httpx.AsyncClient, setup_intent: dict[str, Any], outcome: str) -> httpx.Response:
-    wish = {"setup_intent": setup_intent["id"], "outcome": outcome}
-    return await stripe.post("/_sandbox/stripe/authenticate", json=wish)
 
 
 async def test_publishable_key_sees_the_reduced_fields(stripe: httpx.AsyncClient) -> None:
@@ -124,3 +99,10 @@ async def test_a_domain_is_registered_once(stripe: httpx.AsyncClient) -> None:
     again = (await stripe.post("/v1/payment_method_domains", data={"domain_name": "shop.example.com"})).json()
     assert first["apple_pay"] == {"status": "active"}
     assert first["id"] == again["id"]
+
+
+def test_first_page_reads_no_more_than_it_shows() -> None:
+    rows = iter([{"id": f"evt_{number}", "created": 1} for number in range(1000)])
+    shown = page(rows, Params({"limit": "2"}), "/v1/events")
+    assert ([row["id"] for row in shown["data"]], shown["has_more"]) == (["evt_0", "evt_1"], True)
+    assert next(rows)["id"] == "evt_3"

@@ -10,9 +10,9 @@ from checkout import schemas
 from checkout.errors import FieldError, InvalidField, NotAllowed, PathNotOffered
 from checkout.money import Money
 from checkout.orders import PathToPurchase, Shopper
+from tests.bodies import ORIGIN, UPC, cart, create, faults_of
+from tests.records import JANE
 
-UPC = "686487455948"
-ORIGIN = "https://www.example.com"
 SHOPPER = {
     "email": "jane@example.com",
     "phone": "(312) 555-0142",
@@ -24,43 +24,12 @@ SHOPPER = {
     "zip": "60605",
     "country": "US",
 }
-JANE = Shopper(
-    email="jane@example.com",
-    phone="+13125550142",
-    first_name="Jane",
-    last_name="Doe",
-    address="600 S Michigan Ave",
-    city="Chicago",
-    state="IL",
-    zip="60605",
-    country="US",
-)
-
-
-def cart(**values: Any) -> dict[str, Any]:
-    return {
-        "store_id": 37175,
-        "path_to_purchase": "bopis",
-        "items": [{"upc": UPC, "quantity": 1}],
-        **values,
-    }
-
-
-def create(**values: Any) -> schemas.CreateCheckout:
-    return schemas.read_create_checkout(cart(**values), trusted=False, allowed_origins=(ORIGIN,))
 
 
 def change(data: Any, **values: Any) -> schemas.ChangeCheckout:
     return schemas.read_change_checkout(
         data, trusted=False, shopper=Shopper(**values), allowed_origins=(ORIGIN,), store_country="US"
     )
-
-
-def faults_of(**values: Any) -> set[tuple[str, str]]:
-    """Pointer and code of each fault of a new checkout with these values."""
-    with pytest.raises(InvalidField) as caught:
-        create(**values)
-    return {(fault.pointer, fault.code) for fault in caught.value.fields}
 
 
 def test_whole_new_checkout_is_read() -> None:

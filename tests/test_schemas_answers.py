@@ -26,21 +26,11 @@ from checkout.orders import (
     Shopper,
     Store,
 )
+from tests.records import JANE, usd
 
 UPC = "686487455948"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ORIGIN = "https://www.example.com"
-JANE = Shopper(
-    email="jane@example.com",
-    phone="+13125550142",
-    first_name="Jane",
-    last_name="Doe",
-    address="600 S Michigan Ave",
-    city="Chicago",
-    state="IL",
-    zip="60605",
-    country="US",
-)
 
 STORE = Store(
     id=37175,
@@ -54,8 +44,8 @@ LINE = LineItem(
     upc=UPC,
     quantity=2,
     name="Trail Shoe",
-    unit_price=Money(amount=5000, currency="USD"),
-    tax_per_unit=Money(amount=513, currency="USD"),
+    unit_price=usd(5000),
+    tax_per_unit=usd(513),
     price_source=PriceSource.LOCALLY,
 )
 
@@ -184,7 +174,7 @@ def test_places_are_shown() -> None:
 
 
 def order_of(**values: Any) -> Order:
-    money = Money(amount=11026, currency="USD")
+    money = usd(11026)
     fields: dict[str, Any] = {
         "id": "ord_1",
         "checkout_id": "chk_1",

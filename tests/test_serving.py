@@ -1,6 +1,8 @@
 """`checkout serve` as a process of its own, beside a `checkout sandbox` on another port."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -229,6 +231,8 @@ def test_log_tells_no_secrets(service: Running, sandbox: dict[str, str]) -> None
     order = placing.answer.json()["order"]
     assert order["url"].startswith(f"{placing.url}/o/")
     assert ask("GET", order["url"]).status_code == 200
+    for path in (f"//o/{order['url'].rpartition('/')[2]}", f"/v1/orders/{order['token']}"):  # Put together wrongly.
+        assert ask("GET", placing.url + path).status_code in {401, 404}
     service.stop()
     secrets = (placing.checkout["token"], order["token"], order["url"].rpartition("/")[2], SECRET_KEY, PUBLISHABLE_KEY)
     assert placing.path in service.err
@@ -251,3 +255,10 @@ def test_impossible_port_is_wrong_usage(port: str) -> None:
         result = CliRunner().invoke(main, [name, "--port", port])
         assert result.exit_code == 2
         assert "'--port'" in result.output
+
+
+def test_help_does_not_wait_for_the_service() -> None:
+    heavy = {"alembic", "httpx", "sqlalchemy", "starlette", "stripe", "uvicorn"}
+    program = f"import sys, checkout.__main__; print(sorted({heavy} & sys.modules.keys()))"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert shown.stdout == "[]\n"

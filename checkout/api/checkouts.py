@@ -40,6 +40,9 @@ from checkout.settings import STRIPE_URL
 from checkout.state import State
 
 Handle = Callable[[Request[State], Caller, Found], Awaitable[Response]]
+Handler = Callable[[Request[State]], Awaitable[Response]]
+
+_HOLDERS = (Credential.CHECKOUT_TOKEN, Credential.SECRET_KEY)
 
 _IDENTITY = re.compile(rb'{"id":"(chk_\w+)","object":"checkout","version":(\d+)')
 _EXTRAS = ("host_domain", "locale", "return_url")
@@ -88,11 +91,11 @@ def _headers_of(answer: Answer, *, location: bool = False) -> dict[str, str]:
     return {"ETag": f'"{version}"', **({"Location": f"/v1/checkouts/{checkout_id}"} if location else {})}
 
 
-def on_checkout(handle: Handle) -> Callable[[Request[State]], Awaitable[Response]]:
+def on_checkout(handle: Handle, allowed: tuple[Credential, ...] = _HOLDERS) -> Handler:
     """A handler for calls on one checkout: whatever goes wrong is told with the checkout as it is now."""
 
     async def handler(request: Request[State]) -> Response:
-        caller, found = await checkout_of(request)
+        caller, found = await checkout_of(request, *allowed)
         try:
             return await handle(request, caller, found)
         except CheckoutError as error:
@@ -110,7 +113,7 @@ async def _refusal(request: Request[State], error: CheckoutError) -> Response:
 
 @on_checkout
 async def read(request: Request[State], _: Caller, found: Found) -> Response:
-    return _checkout_response(request, found.checkout, found.order)
+    return checkout_response(request, found.checkout, found.order)
 
 
 @on_checkout
@@ -123,7 +126,7 @@ async def change(request: Request[State], caller: Caller, found: Found) -> Respo
         store_country=found.checkout.store.address.country,
     )
     changed = await request.state["checkouts"].change(found.checkout.id, _change(request, wanted))
-    return _checkout_response(request, changed, None)
+    return checkout_response(request, changed, None)
 
 
 async def read_or_change(request: Request[State]) -> Response:
@@ -191,9 +194,9 @@ async def place(request: Request[State], caller: Caller, found: Found) -> Respon
 async def cancel(request: Request[State], _: Caller, found: Found) -> Response:
     read_empty_body(await read_optional_json(request))
     canceled = await request.state["checkouts"].cancel(found.checkout.id)
-    return _checkout_response(request, canceled, None)
+    return checkout_response(request, canceled, None)
 
 
-def _checkout_response(request: Request[State], checkout: Checkout, order: Order | None) -> Response:
+def checkout_response(request: Request[State], checkout: Checkout, order: Order | None) -> Response:
     body = request.state["answers"].checkout(checkout, order)
     return body_response(body, headers={"ETag": f'"{checkout.version}"'})

@@ -1,5 +1,7 @@
 """Whether the process lives, and whether it can take orders."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,4 +26,5 @@ async def readyz(request: Request[State]) -> Response:
 
 
 async def openapi(request: Request[State]) -> Response:
-    return Response(request.state["openapi"], media_type="application/json")
+    # A thread of its own, because the first one to ask waits until the document is built.
+    return Response(await asyncio.to_thread(request.state["openapi"]), media_type="application/json")

@@ -28,9 +28,9 @@ def caller_of(request: Request[State], *allowed: Credential) -> Caller:
     return identify(request.headers, request.state["settings"], *allowed)
 
 
-async def checkout_of(request: Request[State]) -> tuple[Caller, Found]:
+async def checkout_of(request: Request[State], *allowed: Credential) -> tuple[Caller, Found]:
     """The checkout that the path names, if the caller may use it. Raises UnknownResource for every reason not to."""
-    caller = caller_of(request, Credential.CHECKOUT_TOKEN, Credential.SECRET_KEY)
+    caller = caller_of(request, *allowed)
     checkouts = request.state["checkouts"]
     found = await checkouts.find(request.path_params["checkout_id"])
     if not caller.is_trusted:

@@ -31,7 +31,7 @@ async def find_stores(request: Request[State]) -> Response:
     caller_of(request, *_KEYS)
     search = read_store_search(request.query_params.multi_items())
     if search.path is not None:
-        request.state["assessor"].require_path(search.path)
+        request.state["assessor"].require_path(search.path, "/query/path")
     found = await request.state["availability"].find_stores(
         {item.upc: item.quantity for item in search.items},
         search.near,

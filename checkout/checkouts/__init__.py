@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from checkout.assessing import Assessment, Assessor
 from checkout.checkouts.cards import Cards
 from checkout.checkouts.records import Change, Found, HandedOut, NewCheckout
+from checkout.checkouts.turns import Turns
 from checkout.database import (
     Database,
     IntentRow,
@@ -45,8 +46,6 @@ __all__ = ["Change", "Checkouts", "Found", "HandedOut", "NewCheckout"]
 
 # Creating waits for two rounds of reads at Locally; a key that is open longer belongs to a process that died.
 _CREATE_SECONDS = 30
-# A page saves its groups of fields one by one; two that arrive together both count.
-_CHANGE_TRIES = 3
 _ID = re.compile("chk_[0-9a-f]{32}")
 
 RenderCreated = Callable[[Checkout, str], Answer]
@@ -69,6 +68,7 @@ class Checkouts:
         self._database = database
         self._assessor = assessor
         self._cards = Cards(database, stripe, clock=clock)
+        self._turns = Turns()
         self._keyring = keyring
         self._settings = settings
         self._clock = clock
@@ -131,7 +131,6 @@ class Checkouts:
             tax_estimated=self._settings.tax == "locally",
             created_at=now,
             expires_at=self._expiry(now),
-            quoted_at=assessment.as_of,
         )
         return checkout.changed(status=open_status(checkout), **new.extras)
 
@@ -172,17 +171,12 @@ class Checkouts:
         return self._clock() >= checkout.ended_at + timedelta(seconds=self._settings.token_life)
 
     async def change(self, checkout_id: str, change: Change) -> Checkout:
-        """Change an open checkout.
+        """Change an open checkout. Changes that arrive together all count, one after the other.
 
         Raises NotOpen, Expired, NotPlaced, VersionMismatch, InvalidField, StoreUnknown, PathNotOffered, UpstreamError;
-        LostRace if it is changed again and again at the same moment.
+        LostRace if other instances change it again and again at the same moment.
         """
-        for _ in range(_CHANGE_TRIES - 1):
-            try:
-                return await self._change(checkout_id, change)
-            except LostRace:
-                continue
-        return await self._change(checkout_id, change)
+        return await self._turns.take(checkout_id, lambda: self._change(checkout_id, change))
 
     async def _change(self, checkout_id: str, change: Change) -> Checkout:
         was = (await self.find(checkout_id)).checkout
@@ -225,14 +219,16 @@ class Checkouts:
             payment=payment,
             card_needed=payment is not None and (was.card_needed or payment != was.payment),
             notice=None,
-            quoted_at=assessment.as_of,
         )
 
     async def cancel(self, checkout_id: str) -> Checkout:
         """Give up a checkout that is not being placed; a canceled one stays canceled.
 
-        Raises AlreadyPlacing, NotOpen (placed), Expired, NotPlaced.
+        Raises AlreadyPlacing, NotOpen (placed), Expired, NotPlaced; LostRace as `change` does.
         """
+        return await self._turns.take(checkout_id, lambda: self._cancel(checkout_id))
+
+    async def _cancel(self, checkout_id: str) -> Checkout:
         was = (await self.find(checkout_id)).checkout
         if was.status is CheckoutStatus.CANCELED:
             return was
@@ -252,7 +248,11 @@ class Checkouts:
 
     async def hand_out_setup_intent(self, checkout_id: str) -> HandedOut:
         """What the browser needs to take the card. Raises UnknownResource and what `Cards.hand_out` raises."""
-        return await self._cards.hand_out((await self.find(checkout_id)).checkout)
+
+        async def work() -> HandedOut:
+            return await self._cards.hand_out((await self.find(checkout_id)).checkout)
+
+        return await self._turns.take(checkout_id, work)
 
 
 def _without_price(line: LineItem, *, keep_given: bool) -> LineItem:

@@ -12,6 +12,7 @@ from checkout.database.attempts import (
     find_attempt,
     insert_attempt,
     insert_hold,
+    journal_call,
     list_holds,
     live_attempt,
     put_event,
@@ -53,6 +54,7 @@ from checkout.database.orders import (
     save_order,
 )
 from checkout.database.postgres import PostgresDatabase
+from checkout.database.reviews import Review, list_reviews, read_story
 from checkout.database.sqlite import SqliteDatabase, require_unused
 from checkout.database.transactions import Database, Transaction
 
@@ -65,6 +67,7 @@ __all__ = [
     "OrderFilter",
     "OrderTokens",
     "PostgresDatabase",
+    "Review",
     "SqliteDatabase",
     "TimelineEntry",
     "Transaction",
@@ -90,15 +93,18 @@ __all__ = [
     "insert_intent",
     "insert_order",
     "intent_use",
+    "journal_call",
     "kill_intents",
     "list_holds",
     "list_intents",
     "list_orders",
+    "list_reviews",
     "live_attempt",
     "open_database",
     "order_of_checkout",
     "put_event",
     "put_key",
+    "read_story",
     "read_timeline",
     "rearm_commit",
     "record_quote_cart",

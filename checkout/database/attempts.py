@@ -12,11 +12,11 @@ from checkout.database.transactions import Transaction
 from checkout.errors import LostRace
 from checkout.money import Money
 
-_COLUMNS = [attempts.c[field.name] for field in fields(Attempt)]
+COLUMNS = [attempts.c[field.name] for field in fields(Attempt)]
 _LIVE = attempts.c.status.in_(sorted(LIVE_ATTEMPTS))
 _INSERT_ATTEMPT = insert(attempts)
-_FIND_ATTEMPT = select(*_COLUMNS).where(attempts.c.id == bindparam("attempt_id"))
-_FIND_LIVE = select(*_COLUMNS).where(attempts.c.checkout_id == bindparam("of_checkout"), _LIVE)
+_FIND_ATTEMPT = select(*COLUMNS).where(attempts.c.id == bindparam("attempt_id"))
+_FIND_LIVE = select(*COLUMNS).where(attempts.c.checkout_id == bindparam("of_checkout"), _LIVE)
 _SAVE_ATTEMPT = update(attempts).where(
     attempts.c.id == bindparam("was_id"), attempts.c.status == bindparam("was_status")
 )
@@ -59,13 +59,13 @@ async def insert_attempt(tx: Transaction, attempt: Attempt) -> None:
 
 async def find_attempt(tx: Transaction, attempt_id: str) -> Attempt | None:
     row = (await tx.execute(_FIND_ATTEMPT, {"attempt_id": attempt_id})).first()
-    return None if row is None else _attempt(row)
+    return None if row is None else read_attempt(row)
 
 
 async def live_attempt(tx: Transaction, checkout_id: str) -> Attempt | None:
     """The attempt that is under way for a checkout."""
     row = (await tx.execute(_FIND_LIVE, {"of_checkout": checkout_id})).first()
-    return None if row is None else _attempt(row)
+    return None if row is None else read_attempt(row)
 
 
 async def save_attempt(tx: Transaction, was: Attempt, now: Attempt) -> None:
@@ -111,6 +111,14 @@ async def end_call(tx: Transaction, attempt_id: str, call: str, now: datetime, o
     await tx.execute(_END_CALL, values)
 
 
+async def journal_call(
+    tx: Transaction, attempt_id: str, call: str, begun: datetime, ended: datetime, outcome: str
+) -> None:
+    """Write down a call that may be repeated, after it was made."""
+    values = {"attempt_id": attempt_id, "call": call, "begun_at": begun, "ended_at": ended, "outcome": outcome}
+    await tx.execute(_INSERT_CALL, values)
+
+
 async def insert_hold(
     tx: Transaction, attempt: Attempt, *, state: str, reason: str, amount: Money, now: datetime, release: datetime
 ) -> None:
@@ -146,7 +154,7 @@ async def put_event(tx: Transaction, brand: str, topic: str, subject: str, now: 
     await tx.execute(_INSERT_EVENT, {"brand": brand, "topic": topic, "subject": subject, "created_at": now})
 
 
-def _attempt(row: Any) -> Attempt:
-    values = dict(row._mapping)
-    values["status"] = AttemptStatus(values["status"])
-    return Attempt(**values)
+def read_attempt(row: Any) -> Attempt:
+    """The attempt of a row that has its columns, and perhaps others."""
+    values = {field.name: getattr(row, field.name) for field in fields(Attempt)}
+    return Attempt(**{**values, "status": AttemptStatus(values["status"])})

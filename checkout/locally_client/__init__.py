@@ -1,7 +1,6 @@
 """Locally.com: one method per call of its Headless API 1.0 and Cart API v2 that we make."""
 
 from checkout.locally_client.answers import ErrorCode
-from checkout.locally_client.calling import CallRecord
 from checkout.locally_client.carts import CartDetail, CartItem, CartList, CartMessage, ListedCart
 from checkout.locally_client.client import LocallyClient, open_locally
 from checkout.locally_client.records import (
@@ -17,7 +16,6 @@ from checkout.locally_client.records import (
 )
 
 __all__ = [
-    "CallRecord",
     "CartDetail",
     "CartItem",
     "CartList",

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import structlog
@@ -20,27 +20,13 @@ NO_PARAMS: Params = {}
 _log = structlog.get_logger("checkout.locally")
 
 
-class CallRecord(NamedTuple):
-    """What may be told about a call: no body, no token, no query. `status` is None where no answer came."""
-
-    call: str
-    status: int | None
-    ms: int
-    request_id: str | None
-    error_code: int | None
-    failure: str | None
-
-
 class Caller:
     """Sends calls and keeps the rules that all of them share."""
 
-    def __init__(
-        self, token: str, read_timeout: float, write_timeout: float, on_call: Callable[[CallRecord], None] | None
-    ) -> None:
+    def __init__(self, token: str, read_timeout: float, write_timeout: float) -> None:
         self._headers = {"Locally-Api-Token": token}
         self._read_timeout = read_timeout
         self._write_timeout = write_timeout
-        self._on_call = on_call
 
     async def read(
         self, client: httpx.AsyncClient, call: str, path: str, judge: Callable[[Reply], T], params: Params = NO_PARAMS
@@ -100,20 +86,18 @@ class Caller:
             failure = type(error).__name__
             raise
         finally:
-            self._tell(call, started, reply, failure)
+            _tell(call, started, reply, failure)
 
-    def _tell(self, call: str, started: float, reply: Reply | None, failure: str | None) -> None:
-        record = CallRecord(
-            call=call,
-            status=reply.status if reply else None,
-            ms=round((time.perf_counter() - started) * 1000),
-            request_id=reply.request_id if reply else None,
-            error_code=reply.error_code if reply else None,
-            failure=failure,
-        )
-        known = {name: value for name, value in record._asdict().items() if value is not None}
-        if reply and reply.lookup:
-            known["lookup"] = reply.lookup
-        _log.info("locally_call", **known)
-        if self._on_call:
-            self._on_call(record)
+
+def _tell(call: str, started: float, reply: Reply | None, failure: str | None) -> None:
+    """Log what may be told about a call: no body, no token, no query; no `status` where no answer came."""
+    told = {
+        "call": call,
+        "status": reply and reply.status,
+        "ms": round((time.perf_counter() - started) * 1000),
+        "request_id": reply and reply.request_id,
+        "error_code": reply and reply.error_code,
+        "lookup": reply and reply.lookup,
+        "failure": failure,
+    }
+    _log.info("locally_call", **{name: value for name, value in told.items() if value is not None})

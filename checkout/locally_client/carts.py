@@ -57,6 +57,7 @@ class CartItem(Answer):
     """One item of a cart; amounts are in major units, None where the answer has none.
 
     `status` and `sts_status` are in one spelling (`charge_failed`); `sts_status` is None unless it is ship-to-store.
+    What tells of product and accounting is for the tracking of orders, which is not built yet.
     """
 
     upc: Upc

@@ -20,7 +20,7 @@ from checkout.locally_client.answers import (
     judge_validated,
     parse_read,
 )
-from checkout.locally_client.calling import Caller, CallRecord, Params
+from checkout.locally_client.calling import Caller, Params
 from checkout.locally_client.carts import CartDetail, CartList
 from checkout.locally_client.quirks import Answer
 from checkout.locally_client.records import (
@@ -56,6 +56,7 @@ class LocallyClient:
     """Locally as we use it, with a pool each for reads, writes and commits.
 
     Every call but `commit_cart` comes as a stranger: without cookie, and without the session of an earlier call.
+    `list_carts` and `update_item` are for the tracking and fulfilment of orders, which are not built yet.
     Timeouts are totals in seconds: short for reads, because a page waits for them; long for writes, because giving
     one up early turns an answer into an unknown outcome.
     """
@@ -70,11 +71,10 @@ class LocallyClient:
         company_id: int,
         read_timeout: float = 4,
         write_timeout: float = 20,
-        on_call: Callable[[CallRecord], None] | None = None,
     ) -> None:
         self._reads, self._writes, self._commits = reads, writes, commits
         self._company_id = company_id
-        self._caller = Caller(token, read_timeout, write_timeout, on_call)
+        self._caller = Caller(token, read_timeout, write_timeout)
 
     async def suggest_places(self, query: str) -> tuple[SuggestedPlace, ...]:
         """Places by a name or postal code. Safe to repeat."""
@@ -180,7 +180,6 @@ async def open_locally(
     settings: Settings,
     *,
     transport: httpx.AsyncBaseTransport | None = None,
-    on_call: Callable[[CallRecord], None] | None = None,
 ) -> AsyncIterator[LocallyClient]:
     """A LocallyClient over pools of its own, closed at the end; `transport` replaces the network in tests."""
     client = partial(open_client, settings.locally_base_url, transport=transport)
@@ -197,7 +196,6 @@ async def open_locally(
             company_id=settings.locally_company_id,
             read_timeout=settings.read_timeout,
             write_timeout=settings.write_timeout,
-            on_call=on_call,
         )
 
 

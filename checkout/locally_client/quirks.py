@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from tzfpy import get_tz
 
 from checkout.money import parse_decimal
-from checkout.orders import OpeningHours, PathToPurchase
+from checkout.orders import OpeningHours, PathToPurchase, normalize_upc
 
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 _NO_STS = {"", "n/a", "false", "none", "null"}
@@ -61,9 +61,9 @@ def read_degrees(value: object) -> float | None:
 
 
 def read_upc(value: object) -> str | None:
-    """A UPC as text, None where it is none; leading zeros that it lost as a number are put back."""
+    """A UPC in our one spelling, None where it is none; zeros in front that it lost as a number are put back."""
     text = str(value).strip()
-    return text.zfill(_UPC_LENGTH) if re.fullmatch(r"[0-9]{1,14}", text) else None
+    return normalize_upc(text.zfill(_UPC_LENGTH)) if re.fullmatch(r"[0-9]{1,14}", text) else None
 
 
 def read_amount(value: object) -> Decimal | None:

@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from checkout import schemas
+from checkout.attempts import Attempt, AttemptStatus
 from checkout.availability import PlaceFound, StoreOffer, StoreOfferItem, StoreSearchResult
-from checkout.database import TimelineEntry
+from checkout.database import Review, TimelineEntry
 from checkout.money import Money
 from checkout.orders import (
     Address,
@@ -55,6 +56,7 @@ PLACE_REQUEST: dict[str, Any] = {
     "setup_intent_id": "seti_1PqRsTuVwXyZ",
     "expected_total": {"amount": 24806, "currency": "USD"},
 }
+SETTLE_REQUEST: dict[str, Any] = {"placed": "a3f1c9"}
 EMPTY_BODY: dict[str, Any] = {}
 
 
@@ -110,6 +112,35 @@ _ORDER = Order(
     shopper=_CHECKOUT.shopper,
     totals=OrderTotals(total=_usd(24806), authorized=_usd(24806), charged=_usd(0), refunded=_usd(0)),
 )
+_ATTEMPT = Attempt(
+    id="att_5kR9tY2wQ7",
+    checkout_id=_CHECKOUT.id,
+    brand="acme",
+    status=AttemptStatus.REVIEW,
+    idempotency_key="6f0c2a54-1c6f-4f0e-9a57-2f5f3c1f7d10",
+    setup_intent_id="seti_1PqRsTuVwXyZ",
+    external_intent=False,
+    expected_amount=24806,
+    created_at=_NOW,
+    updated_at=_NOW,
+    cart_hash="a3f1c9",
+    unknown_since=_NOW,
+    reads=21,
+    healthy_reads=1,
+)
+_HOLD: dict[str, Any] = {
+    "id": 17,
+    "attempt_id": _ATTEMPT.id,
+    "checkout_id": _CHECKOUT.id,
+    "state": "open",
+    "reason": "commit_unknown",
+    "amount": 24806,
+    "currency": "USD",
+    "setup_intent_id": _ATTEMPT.setup_intent_id,
+    "cart_hash": "a3f1c9",
+    "created_at": _NOW,
+    "release_expected_at": _NOW + timedelta(days=7),
+}
 _ORDER_VIEW = schemas.OrderView(
     id=_ORDER.id,
     status=_ORDER.status,
@@ -152,5 +183,14 @@ SETUP_INTENT: BaseModel = schemas.SetupIntentBody(
 ORDER: BaseModel = schemas.order_body(_ORDER, masked=True)
 ORDERS: BaseModel = schemas.order_list_body((_ORDER,), None)
 TIMELINE: BaseModel = schemas.timeline_body((TimelineEntry(_NOW, "placed", {"cart_hash": "a3f1c9"}),), masked=False)
+STORY: BaseModel = schemas.timeline_body(
+    (
+        TimelineEntry(_NOW, "attempt.commit_begun", {"attempt": _ATTEMPT.id, "status": "committing"}),
+        TimelineEntry(_NOW, "call.cart/commit", {"attempt": _ATTEMPT.id, "outcome": "unknown", "milliseconds": 20000}),
+    ),
+    masked=False,
+)
+REVIEWS: BaseModel = schemas.review_list_body((Review(_ATTEMPT, _CHECKOUT, (_NOW, "no_answer")),))
+HOLDS: BaseModel = schemas.hold_list_body((_HOLD,))
 HEALTH: BaseModel = schemas.HealthBody(version="1.0.0")
 READY_FOR_ORDERS: BaseModel = schemas.ReadyBody(placing=0)

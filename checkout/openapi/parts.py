@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from checkout.availability import WIDEST_RADIUS
 from checkout.orders import PathToPurchase
 
 
@@ -38,7 +39,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             "query",
             "radius",
             "How far to look, in `unit`.",
-            {"type": "integer", "minimum": 1, "maximum": 250, "default": 25},
+            {"type": "integer", "minimum": 1, "maximum": WIDEST_RADIUS, "default": 25},
             25,
         ),
         _parameter(

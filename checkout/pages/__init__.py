@@ -5,10 +5,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from checkout.pages.guide import guide
 from checkout.pages.order import order_page
 from checkout.pages.problem import problem_page
-from checkout.pages.rendering import not_found_page
 from checkout.pages.static import Static
-
-__all__ = ["not_found_page", "routes"]
 
 routes: list[BaseRoute] = [
     Route("/", guide),

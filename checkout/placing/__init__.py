@@ -34,13 +34,14 @@ from checkout.locally_client import LocallyClient
 from checkout.orders import Checkout, Order
 from checkout.placing.outcomes import Outcome, Render, outcome_of
 from checkout.placing.recording import Recorder
+from checkout.placing.settling import Settling
 from checkout.placing.steps import Steps
 from checkout.placing.taking_up import PlaceOrder, Started, TakingUp
-from checkout.placing.writing import key_of
+from checkout.placing.writing import READ_BACK, Decision, key_of
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
 
-__all__ = ["Outcome", "PlaceOrder", "Placing", "Render", "outcome_of"]
+__all__ = ["READ_BACK", "Decision", "Outcome", "PlaceOrder", "Placing", "Render", "outcome_of"]
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ class Placing:
             is_stopping=self._stopping.is_set,
             on_placed=on_placed,
         )
+        self._settling = Settling(database, recorder, self._steps.read_order)
         self._running: dict[str, asyncio.Task[bool]] = {}
         self._beginnings: set[asyncio.Task[Any]] = set()
         self._keeper: asyncio.Task[None] | None = None
@@ -143,6 +145,13 @@ class Placing:
                 raise
             # There may be an order by now, which we cannot read: "wait" is all that is surely true.
             return Outcome(taken.checkout)
+
+    async def settle(self, checkout_id: str, decision: Decision) -> None:
+        """Let a person decide an attempt in doubt.
+
+        Raises NothingToSettle, InvalidField, LostRace and DatabaseUnavailable.
+        """
+        await self._settling.settle(checkout_id, decision)
 
     async def _begin(self, order: PlaceOrder) -> "_Begun | Outcome | Answer":
         taken = await self._take_up(order)

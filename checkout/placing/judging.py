@@ -3,13 +3,37 @@
 from checkout.assessing import Assessment
 from checkout.attempts import Attempt
 from checkout.errors import CheckoutError, FieldError, ItemUnavailable, PathUnavailable, PriceChanged
-from checkout.locally_client import ValidatedCart
-from checkout.orders import Checkout
+from checkout.locally_client import ErrorCode, ValidatedCart
+from checkout.orders import Checkout, PriceSource
 
 
 def with_assessment(checkout: Checkout, assessment: Assessment) -> Checkout:
     """The checkout with what was just read."""
-    return checkout.changed(items=assessment.items, path_offered=assessment.path_offered, quoted_at=assessment.as_of)
+    return checkout.changed(items=assessment.items, path_offered=assessment.path_offered)
+
+
+def doubt_given(checkout: Checkout) -> Checkout:
+    """The checkout without the prices that the brand's server gave, so that they are asked afresh."""
+    lines = tuple(
+        line.changed(tax_per_unit=None, price_source=None) if line.price_source is PriceSource.GIVEN else line
+        for line in checkout.items
+    )
+    return checkout.changed(items=lines)
+
+
+def keep_right(fresh: Checkout, given: Checkout, error_code: int | None) -> Checkout:
+    """The fresh checkout with what the brand's server gave wherever the store says the same price.
+
+    A given tax goes where Locally called it too low.
+    """
+    taxed = error_code == ErrorCode.TAX_TOO_LOW
+    lines = tuple(
+        new.changed(tax_per_unit=old.tax_per_unit, price_source=old.price_source)
+        if old.price_source is PriceSource.GIVEN and new.unit_price == old.unit_price and not taxed
+        else new
+        for new, old in zip(fresh.items, given.items, strict=True)
+    )
+    return fresh.changed(items=lines)
 
 
 def object_to(checkout: Checkout, attempt: Attempt) -> CheckoutError | None:

@@ -30,7 +30,7 @@ from checkout.orders import Checkout, CheckoutStatus, Order
 from checkout.placing.new_orders import new_order
 from checkout.placing.outcomes import IN_REVIEW, UNCONFIRMED, outcome_of, write_refusal
 from checkout.placing.taking_up import MOST_VALIDATES
-from checkout.placing.writing import Holds, Writer, key_of
+from checkout.placing.writing import Decision, Holds, Look, Writer, key_of
 
 VALIDATE, COMMIT = "cart/validate", "cart/commit"
 # What has to have happened before validate is sent, and which of it is next.
@@ -135,17 +135,23 @@ class Recorder(Writer):
         log.warning("commit_unknown", attempt=was.id, refused=refused)
         await self._insist(was.id, work)
 
-    async def note_read(self, was: Attempt, noted: Attempt) -> None:
+    async def note_read(self, was: Attempt, noted: Attempt, look: Look | None = None) -> None:
         """One more read-back that settled nothing."""
-        await self._database.write(lambda tx: save_attempt(tx, was, noted.changed(updated_at=self._clock())))
 
-    async def review(self, was: Attempt) -> None:
+        async def work(tx: Transaction) -> None:
+            await save_attempt(tx, was, noted.changed(updated_at=self._clock()))
+            await self._note_look(tx, was, look)
+
+        await self._database.write(work)
+
+    async def review(self, was: Attempt, look: Look | None = None) -> None:
         """A person has to decide."""
         log.error("attempt_in_review", attempt=was.id, checkout=was.checkout_id)
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
             await self._step(tx, was, AttemptEvent.EVIDENCE_MISSING, now=now)
+            await self._note_look(tx, was, look)
             checkout = await get_checkout(tx, was.checkout_id)
             await save_checkout(tx, checkout, checkout.changed(notice=IN_REVIEW))
             await put_event(tx, was.brand, "checkout.review", was.checkout_id, now)
@@ -198,11 +204,13 @@ class Recorder(Writer):
 
         await self._insist(was.id, work)
 
-    async def not_placed(self, was: Attempt) -> None:
-        """It is proven that there is no order: the checkout is closed for good."""
+    async def not_placed(self, was: Attempt, look: Look | None = None, *, decision: Decision | None = None) -> None:
+        """It is proven, or decided by a person, that there is no order: the checkout is closed for good."""
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
+            await self._note_look(tx, was, look)
+            await self._audit(tx, was, decision, now)
             ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now=now)
             checkout = await get_checkout(tx, was.checkout_id)
             closed = checkout.changed(status=CheckoutStatus.EXPIRED, not_placed=True, notice=None, ended_at=now)
@@ -211,10 +219,17 @@ class Recorder(Writer):
 
         await self._insist(was.id, work)
 
-    async def placed(self, attempt_id: str, locally_order_url: str | None) -> Order:
+    async def placed(
+        self,
+        attempt_id: str,
+        locally_order_url: str | None,
+        look: Look | None = None,
+        *,
+        decision: Decision | None = None,
+    ) -> Order:
         """There is an order. Whatever the attempt's status became meanwhile, this is what counts.
 
-        Raises LostRace if that is known already.
+        Raises LostRace if that is known already, or if a person decided meanwhile.
         """
         now = self._clock()
 
@@ -222,6 +237,11 @@ class Recorder(Writer):
             was = await find_attempt(tx, attempt_id)
             if was is None or was.status is AttemptStatus.PLACED:
                 raise LostRace
+            if was.status is AttemptStatus.NOT_PLACED:  # A person decided so, while we read.
+                log.error("order_after_not_placed", attempt=was.id, checkout=was.checkout_id)
+                raise LostRace
+            await self._note_look(tx, was, look)
+            await self._audit(tx, was, decision, now)
             ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now=now)
             await end_call(tx, was.id, COMMIT, now, "placed")
             checkout = await get_checkout(tx, was.checkout_id)
@@ -231,7 +251,8 @@ class Recorder(Writer):
             saved = await save_checkout(tx, checkout, closed)
             await delete_holds(tx, was.id)
             await put_event(tx, was.brand, "checkout.placed", was.checkout_id, now)
-            await add_to_timeline(tx, was.checkout_id, now, "order.placed", order=order.id, cart_hash=order.cart_hash)
+            facts = {"order": order.id, "checkout": checkout.id, "cart_hash": order.cart_hash}
+            await add_to_timeline(tx, checkout.id, now, "order.placed", **facts)
             await self._store_answer(tx, ended, outcome_of(ended, saved, order))
             return order
 

@@ -27,6 +27,8 @@ from checkout.errors import (
 from checkout.locally_client import CartToValidate, ItemToValidate, LocallyClient, ValidatedCart
 from checkout.orders import Checkout, Order, PriceSource
 from checkout.placing.judging import (
+    doubt_given,
+    keep_right,
     mark_refused,
     object_to,
     path_gone,
@@ -37,13 +39,15 @@ from checkout.placing.judging import (
     with_assessment,
 )
 from checkout.placing.recording import Recorder
-from checkout.placing.writing import Holds
+from checkout.placing.writing import Holds, Look
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
 
 # A price that keeps falling between quote and validate is a fault of the upstream's, not a bargain to chase.
 _MOST_PRICE_FALLS = 2
 _TRIES_WHEN_NOT_SENT = 2
+# What a read-back showed, in the words of the journal.
+_SHOWED = {True: "order", False: "no_order", None: "no_answer"}
 _ORDER_PATH = re.compile(r"/order/[A-Za-z0-9]{2,64}/[A-Za-z0-9]{2,64}")
 
 log = structlog.get_logger(__name__)
@@ -190,10 +194,11 @@ class Steps:
     async def _learn_why(self, attempt: Attempt, checkout: Checkout, refusal: CartRefused) -> None:
         """Locally took not every item into the cart and held nothing: look at stock, path and price afresh."""
         try:
-            fresh = with_assessment(checkout, await self._assessor.reassess(checkout))
+            fresh = with_assessment(checkout, await self._assessor.reassess(doubt_given(checkout)))
         except CheckoutError as error:
             await self._reject(attempt, checkout, error)
             return
+        fresh = keep_right(fresh, checkout, refusal.error_code)
         objection = object_to(fresh, attempt)
         if objection is not None:
             await self._recorder.reject(attempt, objection, checkout=fresh)
@@ -254,8 +259,11 @@ class Steps:
         """We ended between mark and answer: whether there is an order must be read back."""
         await self._commit_lost(attempt, refused=False)
 
-    async def _placed(self, attempt: Attempt, order_url: str | None) -> None:
-        order = await self._recorder.placed(attempt.id, order_url)
+    async def _placed(self, attempt: Attempt, order_url: str | None, look: Look | None = None) -> None:
+        await self.read_order(await self._recorder.placed(attempt.id, order_url, look))
+
+    async def read_order(self, order: Order) -> None:
+        """Let `on_placed` learn of a new order; the order stands whether that succeeds or not."""
         try:
             await self._on_placed(order)
         except CheckoutError as error:
@@ -271,19 +279,21 @@ class Steps:
         """Look for the order, when its time has come, and judge what all the looks have shown."""
         if attempt.next_read_at is not None and not await self._sleep_until(attempt.next_read_at):
             return
+        begun = self._clock()
         found = await self._look(attempt)
-        if found:
-            await self._placed(attempt, None)
-            return
         now = self._clock()
+        look = Look(begun, now, _SHOWED[found])
+        if found:
+            await self._placed(attempt, None, look)
+            return
         noted = note_read(attempt, healthy=found is False, now=now)
         verdict = judge(noted, self._spans, now)
         if verdict is AttemptEvent.ORDER_ABSENT:
-            await self._recorder.not_placed(attempt)
+            await self._recorder.not_placed(attempt, look)
         elif verdict is AttemptEvent.EVIDENCE_MISSING:
-            await self._recorder.review(attempt)
+            await self._recorder.review(noted, look)
         else:
-            await self._recorder.note_read(attempt, noted.changed(next_read_at=self._next_read(noted)))
+            await self._recorder.note_read(attempt, noted.changed(next_read_at=self._next_read(noted)), look)
 
     async def _look(self, attempt: Attempt) -> bool | None:
         """Whether Locally shows an order: True, False (a healthy answer without one), None (no clear answer)."""

@@ -108,7 +108,9 @@ class TakingUp:
             raise SetupIntentInvalid from None
         seconds = order.wait + _OPEN_MARGIN
         await self._keys.open(tx, order.claim, now, seconds=seconds, attempt_id=attempt.id, bound=False)
-        await add_to_timeline(tx, checkout.id, now, "attempt.received", attempt=attempt.id)
+        await add_to_timeline(
+            tx, checkout.id, now, "attempt.received", attempt=attempt.id, request_id=order.claim.request_id
+        )
         return Started(attempt.id, placing)
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from checkout.attempts import Attempt, AttemptEvent, next_status
+from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, next_status
 from checkout.database import (
     Database,
     KeyName,
@@ -19,10 +19,11 @@ from checkout.database import (
     find_key,
     get_checkout,
     insert_hold,
+    journal_call,
     save_attempt,
     save_checkout,
 )
-from checkout.errors import DatabaseUnavailable
+from checkout.errors import DatabaseUnavailable, LostRace
 from checkout.idempotency import KeyBook
 from checkout.keyring import Keyring
 from checkout.orders import Checkout, open_status
@@ -30,6 +31,10 @@ from checkout.placing.outcomes import Outcome, Render
 from checkout.settings import Settings
 
 T = TypeVar("T")
+
+READ_BACK = "v2/cart"
+# What a person may decide: nothing is under way at Locally, and what became of it is not known.
+IN_DOUBT = frozenset({AttemptStatus.UNKNOWN, AttemptStatus.REVIEW})
 
 # About half a minute in all; what is still unwritten then is found again by reading back.
 _INSIST_PAUSES = (0.1, 0.2, 0.5, 1, 2, 4, 8, 15)
@@ -43,6 +48,26 @@ class Holds:
 
     state: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One read-back: when it was made, and what it showed (`order`, `no_order` or `no_answer`)."""
+
+    begun: datetime
+    ended: datetime
+    showed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about an attempt in doubt: the hash of its order, or None for no order.
+
+    `by` tells the keys of operators apart and opens nothing.
+    """
+
+    cart_hash: str | None
+    by: str
 
 
 class Writer:
@@ -76,6 +101,21 @@ class Writer:
             moved = moved.changed(cart_jwt=None)  # It is a right to place an order.
         await save_attempt(tx, was, moved)
         return moved
+
+    async def _note_look(self, tx: Transaction, attempt: Attempt, look: Look | None) -> None:
+        if look is not None:
+            await journal_call(tx, attempt.id, READ_BACK, look.begun, look.ended, look.showed)
+
+    async def _audit(self, tx: Transaction, attempt: Attempt, decision: Decision | None, now: datetime) -> None:
+        """Note who decided what. Raises LostRace if there is nothing to decide any more."""
+        if decision is None:
+            return
+        if attempt.status not in IN_DOUBT:
+            raise LostRace
+        facts = {"attempt": attempt.id, "decision": "placed" if decision.cart_hash else "not_placed"}
+        await add_to_timeline(
+            tx, attempt.checkout_id, now, "attempt.settled", **facts, cart_hash=attempt.cart_hash, by=decision.by
+        )
 
     async def _uncount(self, tx: Transaction, attempt: Attempt) -> None:
         if attempt.setup_intent_id is not None:

@@ -11,7 +11,17 @@ from starlette.routing import BaseRoute, Route
 from checkout.sandbox.cart_v2 import CartApi
 from checkout.sandbox.controls import Controls
 from checkout.sandbox.front import Front
-from checkout.sandbox.incoming import BRAND_TOKEN, RETAILER_TOKEN, Caller, Incoming, Reply, cart_api, headless, refuse
+from checkout.sandbox.incoming import (
+    BRAND_TOKEN,
+    RETAILER_TOKEN,
+    Caller,
+    Incoming,
+    Refusal,
+    Reply,
+    cart_api,
+    headless,
+    refuse,
+)
 from checkout.sandbox.locating import Locating
 from checkout.sandbox.marketing import Marketing
 from checkout.sandbox.order_moves import OrderMoves
@@ -40,7 +50,9 @@ def create_sandbox(*, state: Path | None = None) -> Starlette:
         *parts.stripe.routes(),
     ]
     front = Middleware(Front, faults=parts.faults, ledger=parts.ledger, tick=parts.timers.run_due)
-    return Starlette(routes=routes, middleware=[front])
+    app = Starlette(routes=routes, middleware=[front])
+    app.state.parts = parts  # For tests that judge by the books and reset them thousands of times.
+    return app
 
 
 def _locating_routes(locating: Locating) -> list[BaseRoute]:
@@ -54,7 +66,7 @@ def _locating_routes(locating: Locating) -> list[BaseRoute]:
         "/conversion/product_data": locating.product_data,
         "/conversion/buy_online_ecommerce_data": locating.ecommerce_data,
         "/conversion/common": locating.common,
-        "/conversion/location_data/{type}/{store_id:int}": locating.location_data,
+        "/conversion/location_data/{type}/{store_id}": locating.location_data,
         "/product/locate": locating.locate,
     }
     return [Route(HEADLESS + path, headless(handler), methods=["GET"]) for path, handler in calls.items()]
@@ -84,16 +96,21 @@ def _cart_routes(shopping: Shopping, validating: Validating, ordering: Ordering)
 def _v2_routes(api: CartApi, moves: OrderMoves, marketing: Marketing) -> list[BaseRoute]:
     return [
         Route(V2 + "/carts", cart_api(api.list_carts), methods=["GET"]),
-        Route(V2 + "/carts/{page:int}", cart_api(api.list_carts), methods=["GET"]),
+        Route(V2 + "/carts/{page}", cart_api(api.list_carts), methods=["GET"]),
         Route(V2 + "/cart/{cart_hash}", cart_api(api.detail), methods=["GET"]),
         Route(V2 + "/cart/{cart_hash}/{upc}", cart_api(moves.update), methods=["POST"]),
-        Route(V2 + "/brand/{company_id:int}/stores", cart_api(marketing.stores), methods=["GET"]),
-        Route(V2 + "/brand/{company_id:int}/upc/{upcs}/stores", cart_api(marketing.stores_by_upc), methods=["GET"]),
+        Route(V2 + "/brand/{company_id}/stores", cart_api(marketing.stores), methods=["GET"]),
+        Route(V2 + "/brand/{company_id}/upc/{upcs}/stores", cart_api(marketing.stores_by_upc), methods=["GET"]),
+        Route(V2 + "/{rest:path}", cart_api(_unknown_in_v2), methods=["GET", "POST"]),
     ]
 
 
 def _unknown(_: Caller, __: Incoming) -> Reply:
     raise refuse(404, "Not found")
+
+
+def _unknown_in_v2(_: Caller, __: Incoming) -> Reply:
+    raise Refusal(404, {"status": False, "message": "Not found"})
 
 
 def _guide(_: Request) -> Response:

@@ -39,7 +39,9 @@ class CartApi:
 
     def list_carts(self, caller: Caller, incoming: Incoming) -> Reply:
         """Newest first, 50 a page from page 0 on; beyond the last page the list is empty."""
-        page = int(incoming.path.get("page", "0"))
+        page = incoming.path_number("page") if "page" in incoming.path else 0
+        if page is None:
+            raise self.refuse(404, "Not found")
         orders = self._books.orders.get(caller.world, [])
         end = max(len(orders) - page * _PAGE, 0)
         shown = reversed(orders[max(end - _PAGE, 0) : end])
@@ -113,7 +115,10 @@ class CartApi:
         }
 
     def _item(self, cart: Cart, line: Line) -> Json:
-        """Money is text with thousands commas here. `refunded` is this sandbox's own: no source names such a field."""
+        """Money is text with thousands commas here. `refunded` is this sandbox's own: no source names such a field.
+
+        Test mode takes no commission and remits no tax.
+        """
         product = self._world.products[line.upc]
         goods = line.quantity * line.price
         return {
@@ -135,8 +140,8 @@ class CartApi:
             "tax": as_grouped(line.quantity * line.tax),
             "tax_rate": float(self._world.tax_rate(cart.store_id) * 100),
             "tax_is_vat": False,
-            "tax_remitted": cart.path == "bopis",
-            "commission": as_grouped((goods * _COMMISSION_PER_MILLE + 500) // 1000),
+            "tax_remitted": cart.live and cart.path == "bopis",
+            "commission": as_grouped((goods * _COMMISSION_PER_MILLE + 500) // 1000 if cart.live else 0),
             "stripe_fee": as_grouped(self._stripe_fee(line)),
             "total": as_grouped(line.total),
             "refunded": as_grouped(line.refunded),
@@ -154,11 +159,13 @@ class CartApi:
         """Ship-to-store: half each; payable to the brand when shipped, to the store when picked up."""
         share = goods // 2 if cart.path == "sts" else 0
         shipped = line.sts_status in ("Shipped", "Ready for Pickup", "Picked Up")
+        to_retailer = as_grouped(goods - share if line.sts_status == "Picked Up" else 0)
         return {
+            "disbursement": to_retailer,
             "split_brand": as_grouped(share),
             "split_retailer": as_grouped(goods - share if cart.path == "sts" else 0),
             "disbursement_brand": as_grouped(share if shipped else 0),
-            "disbursement_retail": as_grouped(goods - share if line.sts_status == "Picked Up" else 0),
+            "disbursement_retail": to_retailer,
         }
 
 

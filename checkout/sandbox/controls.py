@@ -1,11 +1,11 @@
 """The sandbox's own controls, under /_sandbox: look into its world, change it, break it."""
 
-import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,6 +15,7 @@ from checkout.sandbox.drafts import PATHS
 from checkout.sandbox.faults import CALLS, KINDS, parse_fault
 from checkout.sandbox.incoming import Refusal
 from checkout.sandbox.parts import Parts
+from checkout.sandbox.reading import parse_json
 from checkout.sandbox.records import as_text
 
 _DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
@@ -35,7 +36,7 @@ class Controls:
             Route("/_sandbox/clock", _control(self.clock), methods=["GET", "POST"]),
             Route("/_sandbox/stock", _control(self.stock), methods=["POST"]),
             Route("/_sandbox/settings", _control(self.settings), methods=["GET", "POST"]),
-            Route("/_sandbox/stores/{store_id:int}", _control(self.store), methods=["POST"]),
+            Route("/_sandbox/stores/{store_id}", _control(self.store), methods=["POST"]),
             Route("/_sandbox/webhooks", _control(self.webhooks), methods=["POST"]),
             Route("/_sandbox/orders/{cart_hash}/{upc}", _control(self.order_item), methods=["POST"]),
         ]
@@ -85,10 +86,11 @@ class Controls:
         return self._parts.switches.as_document()
 
     async def store(self, request: Request) -> Any:
-        store_id = request.path_params["store_id"]
+        named = request.path_params["store_id"]
+        store_id = next((known for known in self._parts.world.stores if str(known) == named), None)
         body = await _body(request)
         _only(body, {"paths", "requires_account", "tax_rate"})
-        if store_id not in self._parts.world.stores:
+        if store_id is None:
             raise ValueError("there is no store of that id")
         self._parts.world.override_store(store_id, _store_changes(body))
         return next(store for store in self._parts.world.catalogue()["stores"] if store["id"] == store_id)
@@ -100,8 +102,7 @@ class Controls:
         for name in body.keys() - {"method"}:
             _text_or_null(body, name)
         for name in ("locally_url", "stripe_url"):
-            if body.get(name) is not None and not re.match(r"https?://[^/]", body[name]):
-                raise ValueError(f"{name} must be an http or https URL")
+            _url_or_null(body, name)
         if "method" in body:
             self._parts.switches.change({"webhook_method": body["method"]})
         if "locally_url" in body or "locally_token" in body:
@@ -140,7 +141,7 @@ def _control(handle: Callable[[Request], Awaitable[Any]]) -> Callable[[Request],
 
 async def _body(request: Request) -> dict[str, Any]:
     try:
-        body = json.loads(await request.body())
+        body = parse_json(await request.body())
     except ValueError:
         raise ValueError("the body is not JSON") from None
     if not isinstance(body, dict):
@@ -174,8 +175,19 @@ def _amount(body: dict[str, Any], name: str) -> int | None:
 
 
 def _text_or_null(body: dict[str, Any], name: str) -> None:
-    if body[name] is not None and not isinstance(body[name], str):
-        raise ValueError(f"{name} must be a string or null")
+    value = body[name]
+    if value is not None and not (isinstance(value, str) and value.isascii() and value.isprintable()):
+        raise ValueError(f"{name} must be a string of printable ASCII, or null")
+
+
+def _url_or_null(body: dict[str, Any], name: str) -> None:
+    url = body.get(name)
+    if url is None:
+        return
+    address = urlsplit(url)
+    # Reading the port raises ValueError where there is none to reach.
+    if address.scheme not in ("http", "https") or not address.hostname or address.port == 0 or " " in url:
+        raise ValueError(f"{name} must be an http or https URL")
 
 
 def _store_changes(body: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def _deliver(parcel: Parcel) -> bool:
     try:
         connection.request(parcel.method, target, parcel.body, parcel.headers)
         return 200 <= connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
     finally:
         connection.close()

@@ -108,7 +108,7 @@ def _check(name: str, what: str, holds: bool) -> None:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
 
 
 def _is_money(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Faults: which upstream call is to go wrong next, and how."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 CALLS = (
@@ -59,9 +60,10 @@ def parse_fault(wanted: object) -> Fault:
     if not isinstance(done, bool):
         raise ValueError("done must be true or false")  # noqa: TRY004 - as above.
     seconds = wanted.get("seconds", 5)
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _LONGEST_SECONDS:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, Decimal)) or not 0 <= seconds <= _LONGEST_SECONDS:
         raise ValueError(f"seconds must be a number from 0 to {_LONGEST_SECONDS}")
-    return Fault(call, kind, _whole(wanted, "times", 1, least=1), seconds, done, _whole(wanted, "after", 0, least=0))
+    times, after = _whole(wanted, "times", 1, least=1), _whole(wanted, "after", 0, least=0)
+    return Fault(call, kind, times, float(seconds), done, after)
 
 
 def _choice(wanted: dict[str, Any], name: str, choices: tuple[str, ...]) -> str:

@@ -52,7 +52,7 @@ def _server_error(call: str) -> Answer:
     """A 500 in the words of the API that was called."""
     message = "App server error. Lookup number: SBX-500"
     if call.startswith("stripe/"):
-        body: dict[str, object] = {"error": {"type": "api_error", "message": message}}
+        body: dict[str, object] = {"error": {"type": "api_error", "message": "An unknown error occurred."}}
     elif call.startswith("v2/"):
         body = {"status": False, "message": message}
     else:

@@ -1,21 +1,22 @@
 """What a caller sent, read as leniently as Locally reads it, and what a handler answers."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from checkout.sandbox.reading import parse_json, read_query
+
 BRAND_TOKEN = "sandbox_brand_4f1d2c8a90b7e6d5c3a1"  # noqa: S105 - a made-up token of a made-up world.
 RETAILER_TOKEN = "sandbox_retailer_7be03a5519c2d8f4e6b0"  # noqa: S105 - a made-up token of a made-up world.
 
 Json = dict[str, Any]
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
+_DEEPEST = 16
 
 
 class Refusal(Exception):
@@ -77,6 +78,10 @@ class Incoming:
         text = self.text(*names)
         return float(text) if re.fullmatch(r"-?\d{1,3}(\.\d+)?", text) else None
 
+    def path_number(self, name: str) -> int | None:
+        text = self.path.get(name, "")
+        return int(text) if re.fullmatch(r"\d{1,15}", text) else None
+
 
 Reply = tuple[int, Json]
 Handler = Callable[[Caller, Incoming], Reply]
@@ -112,7 +117,7 @@ def _endpoint(handler: Handler, unauthorized: Refusal, open_to_retailers: bool) 
 def read(request: Request, raw: bytes) -> Incoming:
     """Real callers send JSON under any content type, and parameters of a POST in the query."""
     body = parse_body(raw)
-    fields = nest(parse_qsl(request.url.query, keep_blank_values=True))
+    fields = nest(read_query(request))
     return Incoming(
         fields=fields | body if isinstance(body, dict) else fields,
         body=body,
@@ -123,12 +128,12 @@ def read(request: Request, raw: bytes) -> Incoming:
 
 
 def parse_body(raw: bytes) -> Any:
-    """JSON with exact decimals; a form's fields if it is none; None for an empty body or one that is neither."""
+    """A JSON value; a form's fields if it is none; None for an empty body or one that is neither."""
     if not raw.strip():
         return None
     try:
-        return json.loads(raw, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        return parse_json(raw)
+    except ValueError:
         text = raw.decode("latin-1")
         return nest(parse_qsl(text)) if "=" in text and not text.lstrip().startswith(("{", "[")) else None
 
@@ -137,7 +142,7 @@ def nest(pairs: list[tuple[str, str]]) -> Json:
     """`items[0][upc]=1` as `{"items": [{"upc": "1"}]}`: how the SDK writes lists into a query."""
     tree: Json = {}
     for key, value in pairs:
-        head, *rest = [key.split("[", 1)[0], *_BRACKETS.findall(key)]
+        head, *rest = [key.split("[", 1)[0], *_BRACKETS.findall(key)[:_DEEPEST]]
         branch = tree
         for step in rest:
             below = branch.setdefault(head, {})

@@ -50,7 +50,8 @@ class Ledger:
     def __init__(self, books: Books, shelf: Shelf) -> None:
         self._books = books
         self._shelf = shelf
-        self._calls = [Call(**document) for document in shelf.load("calls").values()]
+        kept = [Call(**document) for document in shelf.load("calls").values()]
+        self._calls = {call.number: call for call in kept}
 
     def clear(self) -> None:
         self._calls.clear()
@@ -60,13 +61,15 @@ class Ledger:
         """Record an arrived call. Hand it to `end_call` with its outcome."""
         number = self._books.next_number("call")
         begun = Call(number, self._books.now(), call, method, path, fault)
-        self._calls.append(begun)
+        self._calls[number] = begun
         self._keep(begun)
         return begun
 
     def end_call(self, call: Call, *, done: bool, status: int | None) -> None:
+        """The outcome of a call, which is not written down any more if the sandbox started afresh meanwhile."""
         call.done, call.status = done, status
-        self._keep(call)
+        if call.number in self._calls:
+            self._keep(call)
 
     def _keep(self, call: Call) -> None:
         self._shelf.put("calls", str(call.number), vars(call))
@@ -79,7 +82,7 @@ class Ledger:
             "holds": [_hold(vars(hold)) for hold in books.holds.values()],
             "charges": [vars(charge).copy() for charge in books.charges.values()],
             "carts": [_cart(cart) for cart in books.carts.values()],
-            "calls": [_call(call) for call in self._calls],
+            "calls": [_call(call) for call in self._calls.values()],
         }
 
 

@@ -13,6 +13,7 @@ from checkout.sandbox.world import World
 
 _STATUS_PATHS = {"PTP_BOPIS": "bopis", "PTP_ROPIS": "ropis", "PTP_SDD": "sdd", "PTP_STS": "sts"}
 _LOCATE_DEFAULT = 3
+_LOCAL_STORES = 5
 
 
 class Locating:
@@ -76,32 +77,28 @@ class Locating:
         return 200, _ok({"is_valid": int("sdd" in self._world.paths(store.id)), "store_id": store.id})
 
     def start(self, _: Caller, incoming: Incoming) -> Reply:
-        wanted = self._wanted(incoming)
+        """The product, and the nearest store that has it; a style alone is answered with its most common local UPC."""
+        wanted = [product for product in self._wanted(incoming) if _fits(product, incoming)]
         if incoming.number("company_id") != COMPANY_ID or not wanted:
             raise refuse(404, "The product was not found")
         session = self._books.session(incoming.session_id)
         near = sorted(self._world.stores.values(), key=lambda store: self._distance(session, store))
-        stocked = [store for store in near if self._world.stock(store.id, wanted[0].upc)]
-        place = nearest(session.lat, session.lng)
-        geo = {
-            "lat": f"{session.lat}",
-            "lng": f"{session.lng}",
-            "city_label": place.city_label,
-            "country": place.country,
-            "distance_unit": "km" if place.country == "CA" else "mi",
-        }
+        product = max(wanted, key=lambda one: len(self._stocking(near[:_LOCAL_STORES], one)))
         return 200, _ok(
             {
-                "style": wanted[0].style,
+                "style": product.style,
                 "company_id": COMPANY_ID,
-                "upc": wanted[0].upc,
+                "upc": product.upc,
                 "company_name": COMPANY_NAME,
-                "initial_store_id": (stocked or near)[0].id,
+                "initial_store_id": (self._stocking(near, product) or near)[0].id,
                 "company_logo": "ridgeline.svg",
-                "user_geo": geo,
+                "user_geo": _user_geo(session),
                 "session": {"id": session.id},
             }
         )
+
+    def _stocking(self, stores: list[Store], product: Product) -> list[Store]:
+        return [store for store in stores if self._world.stock(store.id, product.upc)]
 
     def store_data(self, _: Caller, incoming: Incoming) -> Reply:
         """Stores within the box that stock the UPC; in single-store mode that store, stocked or not."""
@@ -179,7 +176,7 @@ class Locating:
             marker(self._world, store, wanted, now, distance) | {"variants": self._variants(store, wanted)}
             for distance, store in self._near(lat, lng, incoming)
             if self._sells(store, wanted, incoming.text("paths", "ptp"))
-        ][: incoming.number("limit", "n_stores", "number_of_stores") or _LOCATE_DEFAULT]
+        ][: max(incoming.number("limit", "n_stores", "number_of_stores") or _LOCATE_DEFAULT, 0)]
         upcs = sorted({variant["upc"] for one in found for variant in one["variants"]})
         return 200, _ok({"upcs": upcs, "stores": found, "total": len(found)})
 
@@ -224,7 +221,7 @@ class Locating:
         return 200, _ok({"stock_status_constants": constants, "distance_units": ["mi", "km"]})
 
     def location_data(self, _: Caller, incoming: Incoming) -> Reply:
-        store = self._world.stores.get(int(incoming.path["store_id"]))
+        store = self._world.stores.get(incoming.path_number("store_id") or -1)
         if store is None or incoming.path["type"] != "store":
             raise refuse(404, "The store was not found", 1329)
         return 200, _ok({"store": marker(self._world, store, [], self._clock.now(), 0)})
@@ -237,6 +234,24 @@ class Locating:
 
     def _distance(self, session: Session, store: Store) -> float:
         return miles_between(session.lat, session.lng, store.lat, store.lng)
+
+
+def _user_geo(session: Session) -> Json:
+    """Where the shopper is: coordinates are strings here."""
+    place = nearest(session.lat, session.lng)
+    return {
+        "lat": f"{session.lat}",
+        "lng": f"{session.lng}",
+        "city_label": place.city_label,
+        "country": place.country,
+        "distance_unit": "km" if place.country == "CA" else "mi",
+    }
+
+
+def _fits(product: Product, incoming: Incoming) -> bool:
+    """Whether style and product id, where they were sent beside the UPC, belong to this product."""
+    style, product_id = incoming.text("style"), incoming.number("product_id")
+    return style in ("", product.style) and product_id in (None, product.product_id)
 
 
 def _ok(data: Json) -> Json:

@@ -24,7 +24,7 @@ class Marketing:
         return self._page(incoming, [self._row(store, stocked) for store, stocked in held if stocked])
 
     def _page(self, incoming: Incoming, rows: list[Json]) -> Reply:
-        if int(incoming.path["company_id"]) != COMPANY_ID:
+        if incoming.path_number("company_id") != COMPANY_ID:
             raise Refusal(404, {"status": False, "message": "The company was not found"})
         limit = incoming.number("limit")
         offset = max(incoming.number("offset") or 0, 0)

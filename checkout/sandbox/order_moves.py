@@ -35,7 +35,7 @@ class Item:
     fields: Json
 
     def text(self, name: str) -> str:
-        return str(self.fields.get(name) or "")
+        return str(self.fields.get(name) or "").strip()
 
 
 class OrderMoves:
@@ -66,15 +66,17 @@ class OrderMoves:
         """`POST /cart/{hash}/{upc}`: by `sts_status` for the brand, by `status` for the store."""
         cart = self._api.find(caller, incoming.path["cart_hash"])
         if not self._may_answer(caller, incoming):
-            raise self._api.refuse(403, "This token may not answer for the store")
+            raise self._api.refuse(403, "This token may not answer for this item")
         if incoming.text("sts_status") in _SCREEN_ONLY or incoming.text("status") == "buyer-canceled":
             raise self._api.refuse(403, "This is done on the order screen only")
         self.move(cart, incoming.path["upc"], incoming.fields)
         return 200, {"status": True}
 
     def _may_answer(self, caller: Caller, incoming: Incoming) -> bool:
-        by_store = "sts_status" not in incoming.fields
-        return caller.role != "brand" or not by_store or self._switches.now.brand_answers_for_stores
+        """Ship-to-store is the brand's to answer, everything else the store's (and, with the switch, the brand's)."""
+        if "sts_status" in incoming.fields:
+            return caller.role != "retailer"
+        return caller.role != "brand" or self._switches.now.brand_answers_for_stores
 
     def move(self, cart: Cart, upc: str, fields: Json) -> None:
         """Move one item of an order, and tell. Refuses what does not follow from the item's present state."""
@@ -82,7 +84,12 @@ class OrderMoves:
         if line is None or cart.ordered_at is None:
             raise self._api.refuse(404, "The item was not found in this cart")
         item = Item(cart, line, fields)
-        if "sts_status" in fields:
+        self._make(item)
+        cart.fulfillment_url = item.text("fulfillment_url") or cart.fulfillment_url
+        self._books.keep(cart)
+
+    def _make(self, item: Item) -> None:
+        if "sts_status" in item.fields:
             self._move_sts(item)
         elif item.text("status") == "buyer-canceled":
             self._drop(item, "BUYER_DECLINED", item.text("reason"))
@@ -90,11 +97,9 @@ class OrderMoves:
             self._moves[item.text("status")](item)
         else:
             raise self._api.refuse(400, f"status must be one of {', '.join(self._moves)}")
-        self._books.keep(cart)
 
     def _receive(self, item: Item) -> None:
         self._expect(item, ("Ordered",))
-        item.cart.fulfillment_url = item.text("fulfillment_url") or item.cart.fulfillment_url
         self._notices.tell(item.cart, item.line, "received")
 
     def _confirm(self, item: Item) -> None:
@@ -110,8 +115,8 @@ class OrderMoves:
     def _reject(self, item: Item) -> None:
         if not item.text("reason"):
             raise self._api.refuse(400, "reason is required with a rejection")
-        self._say(item)
         self._drop(item, "DECLINED", item.text("reason"))
+        self._say(item)
 
     def _drop(self, item: Item, resolution: str, notes: str) -> None:
         self._expect(item, ("Ordered",))

@@ -90,8 +90,9 @@ def miles_between(lat: float, lng: float, other_lat: float, other_lng: float) ->
     phi, other_phi = math.radians(lat), math.radians(other_lat)
     half_height = math.sin((other_phi - phi) / 2) ** 2
     half_width = math.sin(math.radians(other_lng - lng) / 2) ** 2
+    # Rounding may carry opposite points out of the range of asin.
     chord = half_height + math.cos(phi) * math.cos(other_phi) * half_width
-    return 2 * _EARTH_RADIUS_MILES * math.asin(math.sqrt(chord))
+    return 2 * _EARTH_RADIUS_MILES * math.asin(math.sqrt(min(max(chord, 0.0), 1.0)))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from checkout.sandbox.ordering import USER_NOT_FOUND, Ordering
 from checkout.sandbox.payments import Authorization, Payments
 from checkout.sandbox.records import Books, Cart, Line, Session
 from checkout.sandbox.switches import SwitchBoard
-from checkout.sandbox.validating import ITEM_GONE, STORE_UNKNOWN, unit_tax
+from checkout.sandbox.validating import ITEM_GONE, STORE_UNKNOWN, answer_of, unit_tax
 from checkout.sandbox.world import World
 
 _BILLING = {"firstName": "first_name", "lastName": "last_name", "address": "address", "city": "city", "zip": "zip"}
@@ -56,7 +56,7 @@ class Shopping:
         quantity = incoming.number("qty", "quantity") or 1
         path = "ropis" if incoming.text("hold").lower() in ("true", "1") else "bopis"
         cart = self._ordering.cart_of(caller, incoming)
-        if cart is not None and cart.state == "committed":
+        if cart is not None and (cart.state == "committed" or not cart.lines):
             cart = None
         kept = cart.line(upc) if cart else None
         self._check_addable(cart, store_id, upc, path, quantity + (kept.quantity if kept else 0))
@@ -68,7 +68,7 @@ class Shopping:
         return 200, _ok(self._content(cart))
 
     def _check_addable(self, cart: Cart | None, store_id: int, upc: str, path: str, quantity: int) -> None:
-        if cart is not None and cart.lines and (cart.store_id, cart.path) != (store_id, path):
+        if cart is not None and (cart.store_id, cart.path) != (store_id, path):
             raise refuse(200, "A cart holds items of one store and one path to purchase")
         if path not in self._world.paths(store_id):
             raise refuse(200, f"The store does not sell by {path}")
@@ -168,7 +168,7 @@ class Shopping:
         ]
         jwt = self._jwt(cart)
         data = {"items": rows, "cart_hash": cart.hash, "cart_hash_jwt": jwt, "session": {"id": cart.session_id}}
-        return {"success": outcome.held, "data": data, "msg": outcome.msg}
+        return answer_of(outcome.held, data, outcome.msg, outcome.error_code, self._switches)
 
     def _open_cart(self, caller: Caller, incoming: Incoming) -> Cart:
         cart = self._ordering.cart_of(caller, incoming)

@@ -1,6 +1,7 @@
 """What answers share: `expand[]` and paged lists."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from checkout.sandbox.stripe_errors import Body, StripeError, invalid_parameter, no_such
@@ -39,30 +40,39 @@ def _expand(body: Body, parts: list[str], find: Callable[[str], Body | None], pa
 
 def page(items: Iterable[Body], params: Params, url: str) -> Body:
     """One page of a list, newest first, by `limit`, `starting_after` and `ending_before`."""
-    rows = [item for item in items if _was_created(item["created"], params)]
-    limit = params.integer("limit") or 10
-    if not 1 <= limit <= 100:
-        raise invalid_parameter("Invalid limit: must be 1 to 100", "limit")
+    rows = (item for item in items if _was_created(item["created"], params))
+    limit = _limit(params)
     after, before = params.text("starting_after"), params.text("ending_before")
     if after is not None and before is not None:
         raise StripeError(400, "You may pass only one of starting_after and ending_before.", param="starting_after")
-    ids = [row["id"] for row in rows]
     if before is not None:
-        earlier = rows[: _place(ids, before, "ending_before")]
+        earlier = _up_to(rows, before, "ending_before")
         return _list(earlier[-limit:], len(earlier) > limit, url)
-    later = rows if after is None else rows[_place(ids, after, "starting_after") + 1 :]
+    if after is not None:
+        _up_to(rows, after, "starting_after")
+    later = list(islice(rows, limit + 1))
     return _list(later[:limit], len(later) > limit, url)
+
+
+def _limit(params: Params) -> int:
+    limit = params.integer("limit")
+    if limit is not None and not 1 <= limit <= 100:
+        raise invalid_parameter("Invalid limit: must be 1 to 100", "limit")
+    return limit or 10
 
 
 def _list(data: list[Body], has_more: bool, url: str) -> Body:
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 
-def _place(ids: list[str], object_id: str, param: str) -> int:
-    try:
-        return ids.index(object_id)
-    except ValueError:
-        raise no_such("object", object_id, param) from None
+def _up_to(rows: Iterator[Body], object_id: str, param: str) -> list[Body]:
+    """The rows before the one of this id; takes that one from the iterator, too."""
+    passed: list[Body] = []
+    for row in rows:
+        if row["id"] == object_id:
+            return passed
+        passed.append(row)
+    raise no_such("object", object_id, param)
 
 
 def _was_created(created: int, params: Params) -> bool:

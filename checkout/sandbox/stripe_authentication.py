@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from checkout.sandbox.reading import parse_json
 from checkout.sandbox.stripe_errors import StripeError
 from checkout.sandbox.stripe_objects import SetupIntent
 from checkout.sandbox.stripe_records import Records
@@ -43,7 +44,7 @@ class Authentication:
     async def answer_for_shopper(self, request: Request) -> Response:
         """`{"setup_intent": "seti_...", "outcome": "succeed" | "fail"}`; answers with the SetupIntent as it is then."""
         try:
-            wish = await request.json()
+            wish = parse_json(await request.body())
             setup_intent = self._records.setup_intents.anywhere(wish["setup_intent"])
             outcome = wish.get("outcome", "succeed")
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from checkout.sandbox.clock import SandboxClock
+from checkout.sandbox.reading import read_query
 from checkout.sandbox.shelf import Shelf
 from checkout.sandbox.stripe_errors import Body, StripeError
 from checkout.sandbox.stripe_forms import Params, parse_form
@@ -94,7 +95,7 @@ class Gate:
         scope = f"{request.headers.get('authorization')} {request.headers.get('stripe-account')} {key}"
         with self._remembered.in_progress(scope, key):
             call = await _read_call(request, operation, request_id)
-            return self._remembered.once(call, request.url.path, lambda: _perform(call, operation))
+            return self._remembered.once(call, request.scope["path"], lambda: _perform(call, operation))
 
 
 class RememberedAnswers:
@@ -186,7 +187,7 @@ def _refusal(error: StripeError, request_id: str) -> _Answer:
 
 
 async def _read_call(request: Request, operation: Operation, request_id: str) -> Call:
-    params = parse_form(parse_qsl(request.url.query, keep_blank_values=True) + await _read_form(request))
+    params = parse_form(read_query(request) + await _read_form(request))
     kind, suffix = _authenticate(request, params)
     if kind == "pk" and not operation.publishable:
         message = "This API call cannot be made with a publishable key; it needs a secret key."

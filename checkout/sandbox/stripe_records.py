@@ -1,6 +1,6 @@
 """What the sandbox's Stripe remembers: objects by account and id, in memory and on the shelf."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Generic, TypeVar
 
@@ -36,8 +36,9 @@ class Drawer(Generic[T]):
         owner = self._owners.get(object_id)
         return None if owner is None else self._by_owner[owner][object_id]
 
-    def newest_first(self, owner: str) -> list[T]:
-        return list(reversed(self._by_owner.get(owner, {}).values()))
+    def newest_first(self, owner: str) -> Iterator[T]:
+        """As they are asked for, so that the first page of a long list costs no more than that of a short one."""
+        return reversed(self._by_owner.get(owner, {}).values())
 
     def clear(self) -> None:
         self._by_owner.clear()

@@ -20,6 +20,13 @@ def unit_tax(world: World, switches: SwitchBoard, store_id: int, path: str, pric
     return tax_on(price, world.tax_rate(store_id))
 
 
+def answer_of(success: bool, data: Json, msg: str, error_code: int | None, switches: SwitchBoard) -> Json:
+    """Locally's samples of failures say nothing of the reason: so does this with the switch `error_codes` off."""
+    told = switches.now.error_codes
+    body: Json = {"success": success, "data": data, "msg": msg if told else ""}
+    return body if error_code is None or not told else body | {"error_code": error_code}
+
+
 class Validating:
     def __init__(
         self, clock: SandboxClock, world: World, books: Books, payments: Payments, mint: Mint, switches: SwitchBoard
@@ -111,16 +118,10 @@ class Validating:
         return 200, self._body(cart, rows, False, fault, codes.get(fault))
 
     def _body(self, cart: Cart, rows: list[Json], success: bool, msg: str, error_code: int | None) -> Json:
-        """Locally's samples of failures say nothing of the reason: so does this with the switch `error_codes` off."""
-        told = self._switches.now.error_codes
-        body: Json = {
-            "success": success,
-            "data": {
-                "items": rows,
-                "cart_hash": cart.hash,
-                "cart_hash_jwt": self._mint.issue(cart.hash, int(self._clock.now().timestamp())),
-                "session": {"id": cart.session_id},
-            },
-            "msg": msg if told else "",
+        data = {
+            "items": rows,
+            "cart_hash": cart.hash,
+            "cart_hash_jwt": self._mint.issue(cart.hash, int(self._clock.now().timestamp())),
+            "session": {"id": cart.session_id},
         }
-        return body if error_code is None or not told else body | {"error_code": error_code}
+        return answer_of(success, data, msg, error_code, self._switches)

@@ -1,11 +1,11 @@
 """Request and response bodies: what the public sends and sees, nothing more."""
 
+from checkout.schemas.operator_views import HoldListBody, ReviewListBody, hold_list_body, review_list_body
 from checkout.schemas.order_views import (
     FullOrderBody,
     OrderBody,
     OrderListBody,
     TimelineBody,
-    mask_email,
     mask_shopper,
     order_body,
     order_list_body,
@@ -27,12 +27,14 @@ from checkout.schemas.requests import (
     LineRequest,
     PlaceRequest,
     QuoteRequest,
+    SettleRequest,
     ShopperRequest,
     read_change_checkout,
     read_create_checkout,
     read_empty_body,
     read_place_request,
     read_quote_request,
+    read_settle_request,
 )
 from checkout.schemas.responses import (
     CheckoutBody,
@@ -57,6 +59,7 @@ __all__ = [
     "EmptyBody",
     "FullOrderBody",
     "HealthBody",
+    "HoldListBody",
     "LineRequest",
     "OrderBody",
     "OrderListBody",
@@ -68,6 +71,8 @@ __all__ = [
     "QuoteBody",
     "QuoteRequest",
     "ReadyBody",
+    "ReviewListBody",
+    "SettleRequest",
     "SetupIntentBody",
     "ShopperRequest",
     "StoreSearch",
@@ -75,7 +80,7 @@ __all__ = [
     "TimelineBody",
     "checkout_body",
     "checkout_problems",
-    "mask_email",
+    "hold_list_body",
     "mask_shopper",
     "order_body",
     "order_list_body",
@@ -88,7 +93,9 @@ __all__ = [
     "read_place_request",
     "read_places_query",
     "read_quote_request",
+    "read_settle_request",
     "read_store_search",
+    "review_list_body",
     "stores_body",
     "timeline_body",
 ]

@@ -10,9 +10,8 @@ from phonenumbers import PhoneNumberFormat, ValidationResult
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, WithJsonSchema
 from stdnum import luhn
 
-from checkout.catalogue import normalize_upc
 from checkout.money import Money
-from checkout.orders import MOST_PER_UNIT, PathToPurchase
+from checkout.orders import MOST_PER_UNIT, PathToPurchase, normalize_upc
 from checkout.schemas.faults import fault
 
 # Explicit embeddings, overrides and isolates can make a text read differently from what it is.

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
 
+from checkout.availability import WIDEST_RADIUS
 from checkout.errors import FieldError, InvalidField
 from checkout.orders import Location
 from checkout.schemas import fields
@@ -79,7 +80,7 @@ class StoreSearch(Query):
         Field(min_length=1, max_length=20),
     ]
     near: Annotated[Location, BeforeValidator(_split_near)]
-    radius: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=250)] = 25
+    radius: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=WIDEST_RADIUS)] = 25
     unit: Literal["mi", "km"] = "mi"
     path: fields.Path | None = None
 

@@ -5,8 +5,7 @@ tells a path to purchase that does not exist.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,10 +15,12 @@ from pydantic import (
     Field,
     StrictBool,
     StrictStr,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic_core import InitErrorDetails
 
@@ -28,8 +29,8 @@ from checkout.money import Money
 from checkout.orders import Shopper
 from checkout.schemas import fields
 from checkout.schemas.faults import fault, validate
+from checkout.settings import origin_of
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 # In place of the store's country, while the store is not read yet: phone numbers that hang on it wait for it.
 STORE_UNREAD = "unread"
 
@@ -122,31 +123,25 @@ def _own_page(value: str, info: ValidationInfo) -> str:
     """An absolute address on one of the brand's origins, so that we never send a shopper anywhere else."""
     if len(value) > 2000:
         raise fault("too_long", "This must have 2000 characters or fewer.")
-    origin = _origin(value)
+    origin = origin_of(value) if _is_plain(value) else None
     if origin is None:
         raise fault("invalid", "This must be an absolute address that begins with https:// or http://.")
-    if origin not in {_origin(allowed) for allowed in (info.context or {}).get("allowed_origins", ())}:
+    if origin not in {origin_of(allowed) for allowed in (info.context or {}).get("allowed_origins", ())}:
         raise fault("not_allowed_origin", "This address is not on one of the registered origins.")
     return value
 
 
-def _origin(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port. None for what browsers and we could read differently."""
-    if not url.isascii() or any(char <= " " or char in '\\\x7f"<>' for char in url):
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
-        return None
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+def _is_plain(url: str) -> bool:
+    """Whether browsers and we surely read the address alike."""
+    return url.isascii() and not any(char <= " " or char in '\\\x7f"<>' for char in url)
 
 
 ReturnUrl = Annotated[
     StrictStr, AfterValidator(_own_page), WithJsonSchema({"type": "string", "format": "uri", "maxLength": 2000})
 ]
+
+
+CartHash = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64)]
 
 
 class QuoteRequest(RequestBody):
@@ -210,6 +205,21 @@ class PlaceRequest(RequestBody):
     setup_intent_origin: Literal["external"] | None = None
 
 
+class SettleRequest(RequestBody):
+    """What a person decided: `placed` names the order's cart, `not_placed` is true; exactly one of them."""
+
+    placed: Annotated[CartHash | None, BeforeValidator(_not_null)] = Field(None, json_schema_extra=_without_null)
+    not_placed: Annotated[Literal[True] | None, BeforeValidator(_not_null)] = Field(
+        None, json_schema_extra=_without_null
+    )
+
+    @model_validator(mode="after")
+    def _one_decision(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise fault("invalid", 'This must be {"placed": "HASH"} or {"not_placed": true}.')
+        return self
+
+
 class EmptyBody(RequestBody):
     """`{}`: for calls that need nothing but their path."""
 
@@ -252,6 +262,10 @@ def read_change_checkout(
 def read_place_request(data: Any, *, trusted: bool) -> PlaceRequest:
     _refuse_untrusted(_origin_in(data), trusted=trusted)
     return validate(PlaceRequest, data)
+
+
+def read_settle_request(data: Any) -> SettleRequest:
+    return validate(SettleRequest, data)
 
 
 def read_empty_body(data: Any) -> EmptyBody:

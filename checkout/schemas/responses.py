@@ -1,6 +1,6 @@
 """What the public sees of checkouts, quotes, places and stores: exactly these keys, null where nobody told us."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -147,14 +147,8 @@ def checkout_problems(checkout: Checkout) -> tuple[FieldError, ...]:
     return (*blocking_problems(checkout), *notice, *((CARD_NEEDED,) if checkout.card_needed else ()))
 
 
-def checkout_body(
-    checkout: Checkout,
-    *,
-    problems: Iterable[FieldError] | None = None,
-    order: OrderView | None = None,
-    token: str | None = None,
-) -> CheckoutBody:
-    """The checkout as the public sees it; `problems` None means `checkout_problems`, `token` only after creating."""
+def checkout_body(checkout: Checkout, *, order: OrderView | None = None, token: str | None = None) -> CheckoutBody:
+    """The checkout as the public sees it; `token` only after creating."""
     body = CheckoutBody(
         id=checkout.id,
         version=checkout.version,
@@ -166,9 +160,7 @@ def checkout_body(
         shopper=checkout.shopper,
         totals=checkout.totals,
         payment=checkout.payment,
-        problems=tuple(
-            CheckoutProblemBody.of(each) for each in (checkout_problems(checkout) if problems is None else problems)
-        ),
+        problems=tuple(CheckoutProblemBody.of(each) for each in checkout_problems(checkout)),
         order=order,
         expires_at=checkout.expires_at,
     )

@@ -31,9 +31,10 @@ from checkout.settings.forms import (
     StripePublishableKey,
     StripeSecretKey,
     WebhookTokens,
+    origin_of,
 )
 
-__all__ = ["LOCALLY_URL", "PREFIX", "STRIPE_URL", "Mode", "Settings", "StripeAccount", "load_settings"]
+__all__ = ["LOCALLY_URL", "PREFIX", "STRIPE_URL", "Mode", "Settings", "StripeAccount", "load_settings", "origin_of"]
 
 LOCALLY_URL = "https://www.locally.com"
 STRIPE_URL = "https://api.stripe.com"

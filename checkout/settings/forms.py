@@ -32,21 +32,33 @@ def _from_json(value: object) -> object:
         raise ValueError(f"not JSON: {error.msg} at character {error.pos}") from None
 
 
+def origin_of(url: str) -> str | None:
+    """The origin of an http(s) address as browsers write it in `Origin`; None where the address has none.
+
+    One with a name or password in it has none for us: it can look like the address of somebody else.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # A port that is none, or an unclosed bracket.
+        return None
+    if parts.scheme not in _DEFAULT_PORTS or not host or port == 0 or "@" in parts.netloc:
+        return None
+    named = f"[{host}]" if ":" in host else host
+    # Browsers leave the default port out.
+    ending = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
+    return f"{parts.scheme}://{named}{ending}"
+
+
 def _origin(value: object) -> object:
     """Check and normalize `scheme://host[:port]`."""
     if not isinstance(value, str):
         return value
     text = value.strip()
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in _DEFAULT_PORTS and parts.hostname and parts.port != 0
-    except ValueError:  # A port that is none.
-        usable = False
-    if not usable or parts.path.strip("/") or re.search(r"[\s@?#]", text):
+    origin = origin_of(text)
+    if origin is None or urlsplit(text).path.strip("/") or re.search(r"[\s?#]", text):
         raise ValueError("must be an origin such as https://www.example.com, without a path or anything else")
-    # Browsers leave the default port out of `Origin`, and what we compare with is theirs.
-    default = f":{_DEFAULT_PORTS[parts.scheme]}"
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default)}"
+    return origin
 
 
 def _encryption_key(value: object) -> object:

@@ -1,6 +1,7 @@
 """`checkout try`: buys something over the public HTTP API of a running service, step by step, and tells what it does.
 
-It is a client like any other: it knows the published API and imports nothing of the service.
+It is a client like any other: it knows the published API and imports nothing of the service. What it runs on is
+imported when it runs, so that help does not wait for it.
 """
 
 import asyncio
@@ -8,11 +9,6 @@ import json
 from typing import Any
 
 import click
-import httpx
-
-from checkout.trying.buying import buy
-from checkout.trying.calling import Case
-from checkout.trying.telling import Narrator
 
 __all__ = ["DEMO_KEY", "DEMO_UPC", "try_command"]
 
@@ -21,6 +17,8 @@ DEMO_UPC = "068648100001"
 
 
 def check_url(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    import httpx
+
     try:
         url = httpx.URL(value)
     except httpx.InvalidURL as exc:
@@ -66,6 +64,12 @@ def try_command(context: click.Context, /, as_json: bool, **options: Any) -> Non
     It tells step by step what is sent and what is answered, as a brand's page would do it: find a place and a store,
     ask the price, open a checkout, set up a card, place the order, read it.
     """
+    import httpx
+
+    from checkout.trying.buying import buy
+    from checkout.trying.calling import Case
+    from checkout.trying.telling import Narrator
+
     # Whoever embeds the command may hand over an httpx transport as the context's object, in place of the network.
     transport = context.obj if isinstance(context.obj, httpx.AsyncBaseTransport) else None
     result, exit_code = asyncio.run(buy(Case(**options), Narrator(quiet=as_json), transport))
