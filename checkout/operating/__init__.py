@@ -76,7 +76,7 @@ def _print(document: Any, text: Callable[[Any], str], *, as_json: bool) -> None:
 
 
 @_operating("explain")
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="ID", help="A checkout (chk_...) or an order (ord_...).")
 def explain_command(context: click.Context, /, record_id: str, url: str, key: str, as_json: bool) -> None:
     """Tell the story of a checkout (chk_...) or an order (ord_...): each step, upstream call and decision."""
     from checkout.operating.telling import tell_story
@@ -96,7 +96,7 @@ def review_command(context: click.Context, /, url: str, key: str, as_json: bool)
 
 
 @_operating("settle")
-@click.argument("checkout_id", metavar="ID")
+@click.argument("checkout_id", metavar="ID", help="The checkout (chk_...), as `checkout review` names it.")
 @click.option("--placed", metavar="HASH", help="There is an order: the hash of its cart, as Locally shows it.")
 @click.option("--not-placed", is_flag=True, help="There is no order: the checkout is closed for good.")
 def settle_command(

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict, deque
 from typing import Any, TypeVar
 
 import httpx
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, select
 
 from checkout.database import Database, SqliteDatabase
 from checkout.database.sqlite import _Job
@@ -15,6 +15,7 @@ from checkout.sandbox.ledger import call_name
 from tests.upstreams import Forward, Happening, answers, changed, lost_answer, lost_request, not_sent
 
 T = TypeVar("T")
+Kept = dict[str, list[tuple[Any, ...]]]
 
 WRITE_TIMEOUT = 5.0  # Seconds that validate and commit may take, in the settings of the proof.
 
@@ -53,10 +54,7 @@ class InlineSqlite(SqliteDatabase):
 
     async def open(self) -> None:
         self._prepare()
-        assert self._write_engine is not None
-        connection = self._write_engine.raw_connection()
-        connection.cursor().execute("PRAGMA synchronous=OFF")
-        connection.close()
+        self._raw().execute("PRAGMA synchronous=OFF")
 
     async def write(self, work: Work[T]) -> T:
         job = _Job(work, asyncio.get_running_loop())
@@ -80,17 +78,27 @@ class InlineSqlite(SqliteDatabase):
         with self._read_engine.connect() as connection:
             return [dict(row) for row in connection.execute(select(table)).mappings()]
 
-    def restore(self, kept: dict[Table, list[dict[str, Any]]]) -> None:
+    def keep(self) -> Kept:
+        """All tables as they stand."""
+        cursor = self._raw()
+        names = [table.name for table in metadata.sorted_tables]
+        return {name: cursor.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608  Our own names.
+
+    def restore(self, kept: Kept) -> None:
         """Make the tables what they were."""
+        cursor = self._raw()
+        cursor.execute("BEGIN IMMEDIATE")
+        for name in reversed(kept):
+            cursor.execute(f"DELETE FROM {name}")  # noqa: S608  Our own names.
+        for name, rows in kept.items():
+            if rows:
+                marks = ",".join("?" * len(rows[0]))
+                cursor.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)  # noqa: S608  Our own names.
+        cursor.execute("COMMIT")
+
+    def _raw(self) -> Any:
         assert self._write_engine is not None
-        with self._write_engine.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.exec_driver_sql(f"DELETE FROM {table.name}")  # noqa: S608  The names are our own.
-            for table, rows in kept.items():
-                connection.execute(_INSERTS[table], rows)
-
-
-_INSERTS = {table: insert(table) for table in metadata.sorted_tables}
+        return self._write_engine.raw_connection().cursor()
 
 
 class CrashingDatabase:
