@@ -10,23 +10,13 @@ from typing import Any
 
 import click
 
+from checkout.terminal import check_url
+
 __all__ = ["DEMO_SECRET_KEY", "commands"]
 
 DEMO_SECRET_KEY = "csk_test_demo"  # noqa: S105  The demo's key, which opens nothing but the demo.
 
 _EPILOG = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 service unreachable."
-
-
-def _check_url(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    import httpx
-
-    try:
-        url = httpx.URL(value)
-    except httpx.InvalidURL as exc:
-        raise click.BadParameter(str(exc)) from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise click.BadParameter("expected something like http://127.0.0.1:8000")
-    return value.rstrip("/")
 
 
 def _operating(name: str) -> Callable[[Callable[..., None]], click.Command]:
@@ -46,7 +36,7 @@ def _operating(name: str) -> Callable[[Callable[..., None]], click.Command]:
             "--url",
             default="http://127.0.0.1:8000",
             show_default=True,
-            callback=_check_url,
+            callback=check_url,
             help="Where the service is.",
         )(with_key)
         return click.command(name, epilog=_EPILOG)(click.pass_context(with_url))

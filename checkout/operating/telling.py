@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-Document = Mapping[str, Any]
+from checkout.terminal import format_money
 
-TWO_DECIMALS = {"USD", "CAD", "EUR", "GBP", "AUD", "NZD", "CHF"}
+Document = Mapping[str, Any]
 
 _SENTENCES = {
     "checkout.created": "The checkout was opened.",
@@ -153,7 +153,4 @@ def clock(time: str | None) -> str:
 
 
 def money(money: Document | None) -> str:
-    if money is None:
-        return "an unknown amount"
-    amount, currency = money["amount"], money["currency"]
-    return f"{amount / 100:,.2f} {currency}" if currency in TWO_DECIMALS else f"{amount} {currency} (minor units)"
+    return "an unknown amount" if money is None else format_money(money)

@@ -4,7 +4,7 @@ from checkout.assessing import Assessment
 from checkout.attempts import Attempt
 from checkout.errors import CheckoutError, FieldError, ItemUnavailable, PathUnavailable, PriceChanged
 from checkout.locally_client import ErrorCode, ValidatedCart
-from checkout.orders import Checkout, PriceSource
+from checkout.orders import Checkout, PriceSource, blocking_problems
 
 
 def with_assessment(checkout: Checkout, assessment: Assessment) -> Checkout:
@@ -38,44 +38,26 @@ def keep_right(fresh: Checkout, given: Checkout, error_code: int | None) -> Chec
 
 def object_to(checkout: Checkout, attempt: Attempt) -> CheckoutError | None:
     """What speaks against placing the cart as it was just read, if anything does."""
-    unavailable = unavailable_fields(checkout)
+    unavailable = problems_of(checkout, ItemUnavailable)
     if unavailable:
         return ItemUnavailable(fields=unavailable)
     if not checkout.path_offered:
-        return path_gone()
+        return PathUnavailable(fields=problems_of(checkout, PathUnavailable))
     totals = checkout.totals
     if totals is None or totals.total.amount > attempt.expected_amount:
         return PriceChanged()
     return None
 
 
-def path_gone() -> PathUnavailable:
-    detail = "The store does not offer this path to purchase for this cart."
-    return PathUnavailable(fields=(FieldError("/path_to_purchase", "path_unavailable", detail),))
-
-
-def unavailable_fields(checkout: Checkout) -> tuple[FieldError, ...]:
-    detail = "The store does not have this item in this quantity."
-    return tuple(
-        FieldError(f"/items/{index}", "item_unavailable", detail)
-        for index, line in enumerate(checkout.items)
-        if not line.available
-    )
+def problems_of(checkout: Checkout, kind: type[CheckoutError]) -> tuple[FieldError, ...]:
+    """What the checkout itself says of one kind of obstacle, with the pointer of each."""
+    return tuple(problem for problem in blocking_problems(checkout) if problem.code == kind.code)
 
 
 def mark_refused(checkout: Checkout, upcs: tuple[str, ...]) -> Checkout:
     """Mark the lines that Locally would not take; all of them where it named none."""
     lines = tuple(line.changed(refused=not upcs or line.upc in upcs) for line in checkout.items)
     return checkout.changed(items=lines)
-
-
-def refused_fields(checkout: Checkout) -> tuple[FieldError, ...]:
-    detail = "The store's system does not accept this item."
-    return tuple(
-        FieldError(f"/items/{index}", "item_refused", detail)
-        for index, line in enumerate(checkout.items)
-        if line.refused
-    )
 
 
 def short_lines(checkout: Checkout, cart: ValidatedCart) -> frozenset[str]:

@@ -18,6 +18,7 @@ from checkout.errors import (
     ItemUnavailable,
     LostRace,
     NotSent,
+    PathUnavailable,
     Refused,
     SetupIntentInvalid,
     StoreUnknown,
@@ -31,11 +32,9 @@ from checkout.placing.judging import (
     keep_right,
     mark_refused,
     object_to,
-    path_gone,
     prices,
-    refused_fields,
+    problems_of,
     short_lines,
-    unavailable_fields,
     with_assessment,
 )
 from checkout.placing.recording import Recorder
@@ -206,12 +205,15 @@ class Steps:
             await self._recorder.validate_again(attempt, AttemptEvent.PRICE_FELL, checkout=fresh)
         else:
             refused = mark_refused(fresh, refusal.upcs)
-            await self._recorder.reject(attempt, ItemRefused(fields=refused_fields(refused)), checkout=refused)
+            told = ItemRefused(fields=problems_of(refused, ItemRefused))
+            await self._recorder.reject(attempt, told, checkout=refused)
 
     async def _reject(self, attempt: Attempt, checkout: Checkout, error: CheckoutError) -> None:
         """A no that leaves nothing at Locally; a store that is gone offers no path any more."""
         if isinstance(error, StoreUnknown):
-            await self._recorder.reject(attempt, path_gone(), checkout=checkout.changed(path_offered=False))
+            gone = checkout.changed(path_offered=False)
+            told = PathUnavailable(fields=problems_of(gone, PathUnavailable))
+            await self._recorder.reject(attempt, told, checkout=gone)
         else:
             await self._recorder.reject(attempt, error)
 
@@ -221,7 +223,7 @@ class Steps:
             lines = tuple(line.changed(available=False) if line.upc in short else line for line in checkout.items)
             known = attempt.changed(cart_hash=cart.cart_hash)
             missing = checkout.changed(items=lines)
-            error = ItemUnavailable(fields=unavailable_fields(missing))
+            error = ItemUnavailable(fields=problems_of(missing, ItemUnavailable))
             await self._recorder.reject(known, error, checkout=missing, holds=Holds("open", "short_quantity"))
             return
         try:

@@ -10,22 +10,12 @@ from typing import Any
 
 import click
 
+from checkout.terminal import check_url
+
 __all__ = ["DEMO_KEY", "DEMO_UPC", "try_command"]
 
 DEMO_KEY = "cpk_test_demo"
 DEMO_UPC = "068648100001"
-
-
-def check_url(_context: click.Context, _option: click.Parameter, value: str) -> str:
-    import httpx
-
-    try:
-        url = httpx.URL(value)
-    except httpx.InvalidURL as exc:
-        raise click.BadParameter(str(exc)) from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise click.BadParameter("expected something like http://127.0.0.1:8000")
-    return value.rstrip("/")
 
 
 def check_upcs(_context: click.Context, _option: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

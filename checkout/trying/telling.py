@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-TWO_DECIMALS = {"USD", "CAD", "EUR", "GBP", "AUD", "NZD", "CHF"}
+from checkout import terminal
+
 NEXT = {
     "retry": "try again",
     "fix": "correct what is named above",
@@ -59,10 +60,7 @@ def wrap(text: str, width: int, most_lines: int = 6) -> list[str]:
 
 
 def format_money(money: Mapping[str, Any] | None) -> str:
-    if money is None:
-        return "unknown"
-    amount, currency = money["amount"], money["currency"]
-    return f"{amount / 100:,.2f} {currency}" if currency in TWO_DECIMALS else f"{amount} {currency} (minor units)"
+    return "unknown" if money is None else terminal.format_money(money)
 
 
 def describe_store(store: Mapping[str, Any]) -> str:
