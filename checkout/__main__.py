@@ -9,12 +9,16 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from checkout import __version__, operating
 from checkout.errors import SettingsFault
 from checkout.trying import try_command
+
+if TYPE_CHECKING:
+    from checkout.database import Migration
 
 _CONFIGURATION = 2  # The exit status for settings that must be mended.
 _PORT = click.IntRange(0, 65535)
@@ -60,10 +64,17 @@ def serve_command(host: str, port: int) -> None:
         _give_up(error)
 
 
-@main.command("demo")
+@main.command("demo", short_help="Run service and sandbox, with everything filled in.")
 @click.option("--port", default=8000, type=_PORT, show_default=True, help="The service's port; 0 takes a free one.")
 @click.option(
     "--sandbox-port", default=9000, type=_PORT, show_default=True, help="The sandbox's port; 0 takes a free one."
+)
+@click.option(
+    "--brand-port",
+    default=8001,
+    type=_PORT,
+    show_default=True,
+    help="The brand's site's port, or the next one that is free; 0 takes any.",
 )
 @click.option(
     "--database",
@@ -73,8 +84,8 @@ def serve_command(host: str, port: int) -> None:
     help="The service's SQLite file; the sandbox keeps its own beside it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print URLs and keys as one line of JSON once it serves.")
-def demo_command(port: int, sandbox_port: int, database: str, as_json: bool) -> None:
-    """Run service and sandbox with everything filled in: no account needed.
+def demo_command(port: int, sandbox_port: int, brand_port: int, database: str, as_json: bool) -> None:
+    """Run service, sandbox and a brand's site with everything filled in: no account needed.
 
     Everything in it is made up: stores, cards, money. Two demos run side by side with ports and databases of their own.
     """
@@ -85,11 +96,15 @@ def demo_command(port: int, sandbox_port: int, database: str, as_json: bool) -> 
     try:
         path = demo.claim_files(database)
         listener = open_socket("127.0.0.1", port)
-        with listener, demo.running_sandbox(sandbox_port, demo.sandbox_state(path)) as sandbox_url:
-            url = url_of(listener)
-            settings = demo.demo_settings(url, sandbox_url, path)
+        url = url_of(listener)
+        with (
+            listener,
+            demo.running_sandbox(sandbox_port, demo.sandbox_state(path)) as sandbox_url,
+            demo.running_brand_site(brand_port, url) as brand_url,
+        ):
+            settings = demo.demo_settings(url, sandbox_url, brand_url, path)
             set_up_logging(settings.log_level)
-            facts = demo.facts_of(settings, url, sandbox_url)
+            facts = demo.facts_of(settings, url, sandbox_url, brand_url)
             text = demo.as_json(facts) if as_json else demo.as_text(facts)
             serve(create_app(settings), settings, listener, on_ready=lambda: click.echo(text))
     except (SettingsFault, CannotServe, demo.SandboxFailed) as error:
@@ -98,7 +113,7 @@ def demo_command(port: int, sandbox_port: int, database: str, as_json: bool) -> 
         _give_up(f"cannot keep the demo's files beside {database}: {error.strerror}; choose another with --database")
 
 
-@main.command("sandbox")
+@main.command("sandbox", short_help="Run a stand-in for Locally and Stripe.")
 @click.option("--port", default=9000, type=_PORT, show_default=True, help="Where to listen; 0 takes a free port.")
 @click.option(
     "--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file; else in memory."
@@ -121,6 +136,45 @@ def sandbox_command(port: int, state: Path | None, as_json: bool, until_stdin_en
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     sandbox.run(port=port, state=state, on_ready=lambda bound: _tell_sandbox(bound, as_json=as_json))
+
+
+@main.command("migrate", short_help="Bring the database to this version's schema.")
+@click.option(
+    "--database", metavar="URL-OR-FILE", help="Which database; else CHECKOUT_DATABASE_URL, else checkout.db here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON instead.")
+def migrate_command(database: str | None, as_json: bool) -> None:
+    """Bring the database to the schema of this version, all or nothing.
+
+    Stop the service and take a copy of the database first. An empty database gets its tables; a present one is left
+    alone. No other setting is needed.
+    """
+    import asyncio
+
+    from checkout.database import migrate_database
+    from checkout.settings import load_database_url
+
+    plans: list[Migration] = []
+
+    def tell(plan: "Migration") -> None:
+        plans.append(plan)
+        for version, says in () if as_json else plan.steps:
+            click.echo(f"Step {version}: {says}")
+
+    try:
+        asyncio.run(migrate_database(load_database_url(database), tell))
+    except SettingsFault as error:
+        _give_up(error)
+    _tell_migration(plans[0], as_json=as_json)
+
+
+def _tell_migration(done: "Migration", *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"before": done.before, "after": done.after, "steps": [step for step, _ in done.steps]}))
+    elif not done.steps:
+        click.echo(f"The database has schema {done.after} already; nothing was changed.")
+    else:
+        click.echo(f"The database went from {done.before or 'empty'} to schema {done.after}.")
 
 
 def _tell_sandbox(port: int, *, as_json: bool) -> None:

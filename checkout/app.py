@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from checkout import __version__, api, pages
+from checkout import __version__, api, pages, webhooks
 from checkout.answers import Answers
 from checkout.assessing import Assessor
 from checkout.availability import Availability
@@ -26,6 +26,7 @@ from checkout.clocks import SandboxFollower, ages, machine_clock
 from checkout.database import Database, open_database, record_quote_cart
 from checkout.edge import Edge, request_id_of
 from checkout.errors import CheckoutError, MethodNotAllowed, UnknownResource
+from checkout.inbox import Inbox
 from checkout.keyring import Keyring
 from checkout.locally_client import LocallyClient, open_locally
 from checkout.openapi import build_document
@@ -61,7 +62,7 @@ def create_app(
             yield await _assemble(settings, upstreams, time_of_day, stack)
 
     app = Starlette(
-        routes=[*api.routes, *pages.routes],
+        routes=[*api.routes, *pages.routes, *webhooks.routes],
         lifespan=lifespan,
         exception_handlers={CheckoutError: _problem, HTTPException: _http_problem, Exception: _problem},
     )
@@ -78,21 +79,26 @@ async def _assemble(
     catalogue = await asyncio.to_thread(Catalogue.load, settings.catalogue)
     database, locally, stripe = await _open_outside(settings, upstreams, stack)
     availability, assessor = _reading(locally, catalogue, database, settings, clock, stack)
-    on_placed = Tracking(database, locally, clock=clock).refresh
+    refresh = Tracking(database, locally, clock=clock).refresh
     placing = Placing(
-        database, assessor, locally, stripe, keyring, settings, clock=clock, render=answers.outcome, on_placed=on_placed
+        database, assessor, locally, stripe, keyring, settings, clock=clock, render=answers.outcome, on_placed=refresh
     )
     checkouts = Checkouts(database, assessor, stripe, keyring, settings, clock=clock, render_created=answers.created)
     stack.push_async_callback(placing.stop)
     await placing.start()
+    inbox = Inbox(database, settings, clock=clock, look=placing.look_now, refresh=refresh)
+    stack.push_async_callback(inbox.stop)
+    await inbox.start()
     return State(
         settings=settings,
         clock=clock,
         database=database,
+        catalogue=catalogue,
         availability=availability,
         assessor=assessor,
         checkouts=checkouts,
         placing=placing,
+        inbox=inbox,
         answers=answers,
         openapi=_describing(settings.public_url),
         ready=placing.is_running,

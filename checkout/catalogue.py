@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from pydantic import Field
 from checkout.errors import SettingsFault
 from checkout.money import Money, parse_decimal
 from checkout.orders import Record, normalize_upc
+from checkout.settings import origin_of
 
 VARIABLE = "CHECKOUT_CATALOGUE"
 DEFAULT_CURRENCY = "USD"
@@ -57,6 +59,12 @@ class Catalogue:
 
     def get(self, upc: str) -> Product | None:
         return self._products.get(upc)
+
+    @cached_property
+    def image_origins(self) -> frozenset[str]:
+        """Where the pictures come from."""
+        origins = (origin_of(product.image_url) for product in self if product.image_url)
+        return frozenset(origin for origin in origins if origin)
 
     def __iter__(self) -> Iterator[Product]:
         return iter(self._products.values())

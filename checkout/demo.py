@@ -1,9 +1,10 @@
-"""`checkout demo`: the service and, as a process of its own, the sandbox, with everything filled in."""
+"""`checkout demo`: the service, a brand's site and, as a process of its own, the sandbox, with everything filled in."""
 
 import base64
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,15 @@ from typing import Any
 import httpx
 
 from checkout.database import require_unused
+from checkout.demo_site import PICTURED, running_site
 from checkout.sandbox import BRAND_TOKEN, WEBHOOK_TOKEN
+from checkout.serving import CannotServe, open_socket
 from checkout.settings import Settings, load_settings
 
 PUBLISHABLE_KEY = "cpk_test_demo"
 SECRET_KEY = "csk_test_demo"  # noqa: S105  The demo serves made-up stores on this machine only.
 _SANDBOX_START_SECONDS = 30
+_PORTS_TO_TRY = 20
 
 # Reading back takes minutes in earnest; whoever plays with faults wants to see the outcome.
 _QUICK_SPANS = {
@@ -29,7 +33,9 @@ _QUICK_SPANS = {
     "CHECKOUT_READBACK_UNTIL": "60",
     "CHECKOUT_NOT_PLACED_AFTER": "15",
     "CHECKOUT_NOT_PLACED_AFTER_REFUSAL": "5",
+    "CHECKOUT_LATE_LOOKS": "30,120,600",
     "CHECKOUT_RECOVERY_INTERVAL": "2",
+    "CHECKOUT_DRAIN_NOTICE": "0",
 }
 
 
@@ -39,6 +45,7 @@ class Facts:
 
     url: str
     sandbox_url: str
+    brand_url: str
     publishable_key: str
     secret_key: str
     webhook_token: str
@@ -96,23 +103,42 @@ def _url_of(child: "subprocess.Popen[bytes]") -> str:
     return str(json.loads(line)["url"])
 
 
-def demo_settings(url: str, sandbox_url: str, database: Path) -> Settings:
+@contextmanager
+def running_brand_site(port: int, service_url: str) -> Iterator[str]:
+    """The brand's site, on that port or the next one that is free; gives its URL. Raises CannotServe."""
+    with _open_next(port) as listener, running_site(listener, service_url) as url:
+        yield url
+
+
+def _open_next(port: int) -> socket.socket:
+    for candidate in range(port, min(port + _PORTS_TO_TRY, 65536)):
+        try:
+            return open_socket("127.0.0.1", candidate)
+        except CannotServe:
+            continue
+    raise CannotServe(f"no port from {port} on is free for the brand's site; choose another with --brand-port")
+
+
+def demo_settings(url: str, sandbox_url: str, brand_url: str, database: Path) -> Settings:
     """The demo's settings; any CHECKOUT_... variable of the environment overrides them.
 
     Raises SettingsFault for those that do not fit.
     """
-    catalogue = _write_catalogue(sandbox_url, database)
+    catalogue = _write_catalogue(sandbox_url, brand_url, database)
     demo = {
         "CHECKOUT_LOCALLY_API_TOKEN": BRAND_TOKEN,
         "CHECKOUT_LOCALLY_COMPANY_ID": "1",
         "CHECKOUT_LOCALLY_WEBHOOK_TOKENS": WEBHOOK_TOKEN,
         "CHECKOUT_STRIPE_SECRET_KEY": "sk_test_demo",
         "CHECKOUT_STRIPE_PUBLISHABLE_KEY": "pk_test_demo",
+        "CHECKOUT_STRIPE_JS_URL": f"{sandbox_url}/stripe.js",
         "CHECKOUT_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
         "CHECKOUT_SECRET_KEY": SECRET_KEY,
         "CHECKOUT_ENCRYPTION_KEY": _encryption_key(database),
         "CHECKOUT_PATHS": "bopis,ropis,sts",
         "CHECKOUT_BRAND": "demo",
+        "CHECKOUT_BRAND_NAME": "Ridgeline",
+        "CHECKOUT_THEME": '{"primary": "#1f5a41", "dark": {"link": "#8fd0af"}}',
         "CHECKOUT_CATALOGUE": str(catalogue),
         "CHECKOUT_SANDBOX_CLOCK": "1",
         "CHECKOUT_LOG_LEVEL": "warning",
@@ -123,15 +149,19 @@ def demo_settings(url: str, sandbox_url: str, database: Path) -> Settings:
         "CHECKOUT_LOCALLY_BASE_URL": sandbox_url,
         "CHECKOUT_STRIPE_API_BASE": sandbox_url,
         "CHECKOUT_DATABASE_URL": f"sqlite:///{database}",
+        "CHECKOUT_ORIGINS": ",".join(filter(None, (os.environ.get("CHECKOUT_ORIGINS"), brand_url))),
     }
-    return load_settings({**demo, **os.environ, **ours})
+    settings = load_settings({**demo, **os.environ, **ours})
+    _send_webhooks(sandbox_url, url, settings)
+    return settings
 
 
-def facts_of(settings: Settings, url: str, sandbox_url: str) -> Facts:
+def facts_of(settings: Settings, url: str, sandbox_url: str, brand_url: str) -> Facts:
     tokens = settings.locally_webhook_tokens
     return Facts(
         url=url,
         sandbox_url=sandbox_url,
+        brand_url=brand_url,
         publishable_key=settings.publishable_key,
         secret_key=settings.secret_key.get_secret_value(),
         webhook_token=tokens[0].get_secret_value() if tokens else "",
@@ -151,6 +181,7 @@ The demo is running. Everything in it is made up: stores, cards, money.
 
   The service      {facts.url:<{len(ledger)}}  a guide for people
   The sandbox      {ledger}  orders, holds, calls
+  A brand's site   {facts.brand_url:<{len(ledger)}}  the embedded checkout
 
   publishable key  {facts.publishable_key}
   secret key       {facts.secret_key}
@@ -179,20 +210,31 @@ def _encryption_key(database: Path) -> str:
     return path.read_text()
 
 
-def _write_catalogue(sandbox_url: str, database: Path) -> Path:
+def _send_webhooks(sandbox_url: str, url: str, settings: Settings) -> None:
+    """Let the sandbox tell the service of its orders, with a token that both know."""
+    tokens = settings.locally_webhook_tokens
+    if tokens:
+        wanted = {"locally_url": f"{url}/webhooks/locally", "locally_token": tokens[0].get_secret_value()}
+        address = f"{sandbox_url}/_sandbox/webhooks"
+        httpx.post(address, json=wanted, timeout=_SANDBOX_START_SECONDS, trust_env=False).raise_for_status()
+
+
+def _write_catalogue(sandbox_url: str, brand_url: str, database: Path) -> Path:
     """The brand's catalogue, as the service reads it from a file, from what the sandbox sells."""
     path = database.with_name(f"{database.name}.catalogue.json")
     answer = httpx.get(f"{sandbox_url}/_sandbox/catalogue", timeout=_SANDBOX_START_SECONDS, trust_env=False)
-    rows = [_catalogue_row(product, sandbox_url) for product in answer.json()["products"]]
+    rows = [_catalogue_row(product, sandbox_url, brand_url) for product in answer.json()["products"]]
     path.write_text(json.dumps({"products": rows}, indent=1))
     return path
 
 
-def _catalogue_row(product: dict[str, Any], sandbox_url: str) -> dict[str, Any]:
+def _catalogue_row(product: dict[str, Any], sandbox_url: str, brand_url: str) -> dict[str, Any]:
+    upc = product["upc"]
+    pictured = f"{brand_url}/pictures/{upc}.svg" if upc in PICTURED else f"{sandbox_url}{product['image_url']}"
     return {
-        "upc": product["upc"],
+        "upc": upc,
         "name": product["name"],
-        "image_url": f"{sandbox_url}{product['image_url']}",
+        "image_url": pictured,
         "price": f"{product['price'] / 100:.2f}",
         "currency": product["currency"],
         "style": product["style"],

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from checkout.errors import BodyTooLarge, CheckoutError, OriginNotAllowed
@@ -15,6 +15,7 @@ from checkout.problems import problem_response
 from checkout.settings import Settings
 
 MOST_BODY = 64 * 1024
+MOST_WEBHOOK_BODY = 256 * 1024
 _METHODS = "GET, POST, PATCH, PUT, DELETE, OPTIONS"
 _REQUEST_HEADERS = "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, Prefer"
 _EXPOSED = "ETag, Location, Retry-After, Request-Id, Idempotent-Replayed"
@@ -62,8 +63,8 @@ class Edge:
             await send({"type": "http.response.body", "body": b""})
             return
         length = request_headers.get("content-length", "")
-        if length.isdecimal() and int(length) > MOST_BODY:
-            raise BodyTooLarge
+        if length.isdecimal():
+            _check_size(int(length), scope["path"])
         if self._refresh_clock is not None:
             await self._refresh_clock()
         await self._app(scope, receive, send)
@@ -106,6 +107,8 @@ class _Exchange:
         began = time.perf_counter()
         try:
             await self._edge.answer(self._scope, self.receive, self.send)
+        except ClientDisconnect:
+            pass  # It went away in the middle of its request: nothing was done, and nobody is there to tell.
         except Exception as error:
             await self._fail(error)
         finally:
@@ -114,8 +117,7 @@ class _Exchange:
     async def receive(self) -> Message:
         message = await self._receive()
         self._received += len(message.get("body", b""))
-        if self._received > MOST_BODY:
-            raise BodyTooLarge
+        _check_size(self._received, self._scope["path"])
         return message
 
     async def send(self, message: Message) -> None:
@@ -146,6 +148,13 @@ class _Exchange:
 
 def request_id_of(request: Request) -> str:
     return str(request.scope["request_id"])
+
+
+def _check_size(received: int, path: str) -> None:
+    """Raises BodyTooLarge; whoever sends webhooks may send whole carts."""
+    most = MOST_WEBHOOK_BODY if path.startswith("/webhooks/") else MOST_BODY
+    if received > most:
+        raise BodyTooLarge(f"The body is larger than {most // 1024} KiB.")
 
 
 def _is_api(path: str) -> bool:

@@ -382,7 +382,9 @@ class DatabaseUnavailable(CheckoutError):
     """The database does not take writes: without a record nothing may be sent."""
 
     code = "database_unavailable"
-    default_detail = "The service cannot keep records right now. Nothing was ordered; please try again in a moment."
+    default_detail = (
+        "The service cannot keep records right now. Please try again in a moment: nothing is ordered twice."
+    )
 
 
 class SettingsFault(CheckoutError):

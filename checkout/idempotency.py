@@ -37,11 +37,14 @@ class KeyBook:
         self._keyring = keyring
 
     async def look_up(self, tx: Transaction, claim: Claim, now: datetime) -> Answer | KeyRow | None:
+        """As `judge`, of the key's row as it is now."""
+        return self.judge(await find_key(tx, claim.name), claim, now)
+
+    def judge(self, row: KeyRow | None, claim: Claim, now: datetime) -> Answer | KeyRow | None:
         """The stored answer, or the key's row if it is known without one, or None.
 
         Raises KeyMismatch (bound to another body) or RequestInProgress (the first request is still open).
         """
-        row = await find_key(tx, claim.name)
         if row is None:
             return None
         if row.bound and row.fingerprint != claim.fingerprint:

@@ -1,9 +1,13 @@
 """Runs the application under uvicorn: on a socket that we open ourselves, so that every fault has a clear line."""
 
+import asyncio
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 import uvicorn
@@ -59,9 +63,8 @@ def serve(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=round(settings.drain),
     )
-    server = _Server(config, on_ready)
+    server = _Server(config, settings, on_ready)
     try:
         server.run(sockets=[listener])
     except SystemExit:  # How uvicorn gives up on a start; why, only the application knows.
@@ -72,23 +75,51 @@ def serve(
         raise CannotServe(f"the service did not start: {reason}") from error
 
 
-class _Server(uvicorn.Server):
-    """Tells when it serves, and ends quietly on a signal."""
+# Of the time that a stop may take, this share is for requests to finish; the rest is for what goes on without one.
+_FOR_REQUESTS = 0.8
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None] | None) -> None:
+
+class _Server(uvicorn.Server):
+    """Tells when it serves, and ends quietly on a signal, all within the drain time.
+
+    On SIGTERM readiness goes first: requests are taken for as long as balancers need to see it. Then nothing new is
+    begun, requests in flight finish, and the application waits for the calls in flight.
+    """
+
+    def __init__(self, config: uvicorn.Config, settings: Settings, on_ready: Callable[[], None] | None) -> None:
         super().__init__(config)
+        self._notice = min(settings.drain_notice, settings.drain / 2)
         self._on_ready = on_ready
+        self._is_term = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and self._on_ready is not None:
             self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        placing = self.lifespan.state["placing"]
+        placing.leave()
+        if self._is_term:
+            await self._tell_balancers()
+        placing.park()
+        # uvicorn takes a float as well; without connections it does not wait at all.
+        self.config.timeout_graceful_shutdown = _FOR_REQUESTS * placing.leave()
+        await super().shutdown(sockets)
+
+    async def _tell_balancers(self) -> None:
+        """Go on serving while `/readyz` says that we leave; a second signal ends it."""
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._notice
+        while loop.time() < ends and not self.force_exit:  # noqa: ASYNC110  A signal's handler sets it.
+            await asyncio.sleep(0.05)
+
     def handle_exit(self, sig: int, frame: object) -> None:
         """A signal is the ordinary way to end, so it is not raised again afterwards."""
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True
+        self._is_term = sig == signal.SIGTERM
 
 
 def set_up_logging(level: str) -> None:
@@ -103,9 +134,24 @@ def set_up_logging(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Patient(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     # What uvicorn says of a failed start is said by us, in one line.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+
+
+class _Patient:
+    """A stream that loses what it cannot write: a log on a full disk must not stop an order that is under way."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()

@@ -7,8 +7,10 @@ from typing import TypedDict
 from checkout.answers import Answers
 from checkout.assessing import Assessor
 from checkout.availability import Availability
+from checkout.catalogue import Catalogue
 from checkout.checkouts import Checkouts
 from checkout.database import Database
+from checkout.inbox import Inbox
 from checkout.placing import Placing
 from checkout.settings import Settings
 
@@ -19,10 +21,12 @@ class State(TypedDict):
     settings: Settings
     clock: Callable[[], datetime]
     database: Database
+    catalogue: Catalogue
     availability: Availability
     assessor: Assessor
     checkouts: Checkouts
     placing: Placing
+    inbox: Inbox
     answers: Answers
     openapi: Callable[[], bytes]
     ready: Callable[[], bool]

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
-from checkout.database import Database, Transaction, add_to_timeline, find_order, save_order
-from checkout.errors import UnknownResource
+from checkout.database import Database, Transaction, add_to_timeline, order_to_change, save_order
+from checkout.errors import LostRace, UnknownResource
 from checkout.locally_client import CartDetail, LocallyClient
 from checkout.money import Money
 from checkout.orders import Order, OrderItem, OrderMessage
+
+# An order that somebody else changes while its cart is read is read again.
+_TRIES = 3
 
 
 class Tracking:
@@ -20,19 +24,36 @@ class Tracking:
         self._clock = clock
 
     async def refresh(self, order: Order) -> None:
-        """Read the order's cart: its totals become the order's. Raises UpstreamError, RefusedUpstream."""
-        cart = await self._locally.read_cart(order.cart_hash)
-        if cart is not None:
-            await self._database.write(lambda tx: self._apply(tx, order.id, cart))
+        """Read the order's cart: its totals become the order's.
 
-    async def _apply(self, tx: Transaction, order_id: str, cart: CartDetail) -> None:
-        found = await find_order(tx, order_id)
-        if found is None:
+        Raises UpstreamError, RefusedUpstream, DatabaseUnavailable, or LostRace if others keep changing the order.
+        """
+        for _ in range(_TRIES):
+            cart = await self._locally.read_cart(order.cart_hash)
+            if cart is None:
+                return
+            present = await self._database.write(partial(self._apply, order=order, cart=cart))
+            if present is None:
+                return
+            order = present
+        raise LostRace
+
+    async def _apply(self, tx: Transaction, *, order: Order, cart: CartDetail) -> Order | None:
+        """Write what the cart shows, unless the order was changed since: then give it as it is now.
+
+        Whoever changed it may have read the cart after us, and a cart's own times are too coarse to tell.
+        """
+        was = await order_to_change(tx, order.id)
+        if was is None:
             raise UnknownResource
-        was = found[0]
+        if was != order:
+            return was
         order = with_cart(was, cart)
-        if order == was:
-            return
+        if order != was:
+            await self._save(tx, was, order)
+        return None
+
+    async def _save(self, tx: Transaction, was: Order, order: Order) -> None:
         now = self._clock()
         await save_order(tx, order, now)
         if order.totals.total != was.totals.total:

@@ -18,6 +18,7 @@ from checkout.database.tables import (
     checkouts,
     holds,
     idempotency_keys,
+    inbox,
     intent_uses,
     metadata,
     orders,
@@ -53,6 +54,8 @@ _ROWS: dict[str, dict[str, Any]] = {
     quote_carts.name: {"cart_hash": "HASH1", "created_at": NOW},
     timeline.name: {"checkout_id": "chk_1", "at": NOW, "event": "something", "facts": "{}"},
     outbox.name: {"brand": "acme", "topic": "checkout.placed", "subject": "chk_1", "created_at": NOW},
+    inbox.name: {"source": "locally", "subject": "HASH1", "received_at": NOW, "last_received_at": NOW, "notices": 1}
+    | {"next_try_at": NOW},
 }
 
 

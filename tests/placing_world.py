@@ -117,7 +117,9 @@ class World:
 @asynccontextmanager
 async def running_world(kind: str, folder: Path, **changes: str) -> AsyncIterator[World]:
     """The service on a database of a kind, over a sandbox of its own, with `Upstreams` between them."""
-    async with database_url(kind, folder) as url, running_on(url, create_sandbox(), **changes) as world:
+    # Where a PostgreSQL service keeps it by default, worlds that run at the same time would share it.
+    journal = {"emergency_journal": str(folder / "checkout.db.emergency")}
+    async with database_url(kind, folder) as url, running_on(url, create_sandbox(), **{**journal, **changes}) as world:
         yield world
 
 

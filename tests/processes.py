@@ -97,8 +97,8 @@ def running(*arguments: str, cwd: Path, **environ: str) -> Iterator[Running]:
 @contextmanager
 def running_demo(folder: Path, **environ: str) -> Iterator[Running]:
     """A demo with a database in a folder, on free ports."""
-    options = ("--port", "0", "--sandbox-port", "0", "--database", str(folder / "checkout.db"), "--json")
-    with running("demo", *options, cwd=folder, **environ) as demo:
+    ports = ("--port", "0", "--sandbox-port", "0", "--brand-port", "0")
+    with running("demo", *ports, "--database", str(folder / "checkout.db"), "--json", cwd=folder, **environ) as demo:
         yield demo
 
 

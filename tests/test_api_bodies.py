@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.types import ASGIApp
+from structlog.testing import capture_logs
 
 from checkout.sandbox import create_sandbox
 from tests.service import SECRET_KEY, SHOPPER, STORE_ID, UPC, Service, key, running_service
@@ -61,6 +62,22 @@ async def test_body_without_length_is_limited_too(service: Service) -> None:
     }
     answer = await service.client.post("/v1/checkouts", content=chunks(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+async def test_client_that_hangs_up_is_no_bug(service: Service) -> None:
+    headers = {b"authorization": b"Bearer cpk_test_tests", b"idempotency-key": key().encode()}
+    headers[b"content-type"] = b"application/json"
+    scope = {"type": "http", "method": "POST", "path": "/v1/checkouts", "query_string": b""}
+
+    async def hang_up() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def hear(_message: Any) -> None:
+        return None
+
+    with capture_logs() as logged:
+        await service.app({**scope, "headers": list(headers.items())}, hang_up, hear)
+    assert [line["event"] for line in logged] == ["request"]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,27 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, ReadBackSpans, judge, next_read, note_read
+from checkout.attempts import (
+    Attempt,
+    AttemptEvent,
+    AttemptStatus,
+    ReadBackSpans,
+    judge,
+    next_late_look,
+    next_read,
+    note_read,
+)
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 SPANS = ReadBackSpans(
-    delays=(1, 2, 5, 10, 20, 30), interval=60, until=900, not_placed_after=600, not_placed_after_refusal=120
+    delays=(1, 2, 5, 10, 20, 30),
+    interval=60,
+    until=900,
+    not_placed_after=600,
+    not_placed_after_refusal=120,
+    late_looks=(1800, 7200, 86400),
 )
+DAY = timedelta(days=1)
 
 
 def unknown(*, refused: bool = False) -> Attempt:
@@ -37,19 +52,61 @@ def after_reads(attempt: Attempt, *at: float, healthy: bool = True) -> Attempt:
     return attempt
 
 
-def verdict(attempt: Attempt, seconds: float) -> AttemptEvent | None:
-    return judge(attempt, SPANS, NOW + timedelta(seconds=seconds))
+def verdict(attempt: Attempt, seconds: float, *, healthy: bool = True) -> AttemptEvent | None:
+    """What the reads prove so many seconds from NOW, when the last of them was made; `healthy` says how it went."""
+    return judge(attempt, SPANS, NOW + timedelta(seconds=seconds), healthy=healthy)
 
 
 @pytest.mark.parametrize(("reads", "delay"), [(0, 1), (1, 2), (2, 5), (3, 10), (4, 20), (5, 30), (6, 60), (20, 60)])
 def test_reads_follow_the_ladder(reads: int, delay: float) -> None:
-    due = next_read(unknown().changed(reads=reads), SPANS, NOW, 0.5)
+    due = next_read(unknown().changed(reads=reads), SPANS, NOW, 1)
     assert due == NOW + timedelta(seconds=delay)
 
 
-def test_jitter_is_a_tenth_either_way() -> None:
-    assert next_read(unknown(), SPANS, NOW, 0) == NOW + timedelta(seconds=0.9)
-    assert next_read(unknown(), SPANS, NOW, 1) == NOW + timedelta(seconds=1.1)
+def test_jitter_only_shortens_a_wait() -> None:
+    late = unknown().changed(reads=6)
+    assert next_read(late, SPANS, NOW, 0) == NOW + timedelta(seconds=48)
+    assert next_read(late, SPANS, NOW, 1) == NOW + timedelta(seconds=60)
+
+
+def test_reads_slow_down_after_a_day_and_stop_with_the_hold() -> None:
+    late = unknown().changed(reads=2000, status=AttemptStatus.REVIEW)
+    assert next_read(late, SPANS, NOW + DAY, 1) == NOW + DAY + timedelta(seconds=600)
+    assert next_read(late, SPANS, NOW + 7 * DAY, 1) is None
+
+
+def test_late_looks_follow_the_settings() -> None:
+    looks = [NOW + timedelta(seconds=after) for after in SPANS.late_looks]
+    for now, due in zip([NOW, *looks], [*looks, None], strict=True):
+        assert next_late_look(NOW, SPANS, now, answered=True) == due
+
+
+def test_late_look_without_an_answer_is_made_up_for() -> None:
+    assert next_late_look(NOW, SPANS, NOW + DAY, answered=False) == NOW + DAY + timedelta(seconds=60)
+    assert next_late_look(NOW, SPANS, NOW + 7 * DAY, answered=False) is None
+
+
+def test_silence_after_healthy_reads_proves_nothing() -> None:
+    """The order may have turned up after the last healthy read."""
+    attempt = after_reads(after_reads(unknown(), 1, 3, 8), 600, 660, healthy=False)
+    assert verdict(attempt, 660, healthy=False) is None
+    assert verdict(after_reads(attempt, 720), 720) is AttemptEvent.ORDER_ABSENT
+
+
+def test_time_in_which_nobody_looked_proves_nothing() -> None:
+    """A clock that was moved on by an hour, or a service that stood still for one."""
+    attempt = after_reads(unknown(), 1, 3).changed(next_read_at=NOW + timedelta(seconds=8))
+    moved = after_reads(attempt, 3608)
+    assert verdict(moved, 3608) is not AttemptEvent.ORDER_ABSENT
+    on_time = moved.changed(next_read_at=NOW + timedelta(seconds=4201))
+    assert verdict(after_reads(on_time, 4201), 4201) is AttemptEvent.ORDER_ABSENT
+
+
+def test_clock_that_was_set_back_begins_the_span_anew() -> None:
+    attempt = after_reads(unknown(), 1, 3, -3595)
+    assert attempt.first_healthy_read_at == attempt.unknown_since == NOW - timedelta(seconds=3595)
+    assert verdict(after_reads(attempt, -2995), -2995) is AttemptEvent.ORDER_ABSENT
+    assert verdict(after_reads(attempt, -2996), -2996) is None
 
 
 def test_unhealthy_read_counts_only_for_the_ladder() -> None:
@@ -83,8 +140,8 @@ def test_refused_commit_needs_two_minutes() -> None:
 
 def test_unhealthy_reads_need_a_person_in_the_end() -> None:
     attempt = after_reads(unknown(), 1, 3, 8, healthy=False)
-    assert verdict(attempt, 899) is None
-    assert verdict(attempt, 900) is AttemptEvent.EVIDENCE_MISSING
+    assert verdict(attempt, 899, healthy=False) is None
+    assert verdict(attempt, 900, healthy=False) is AttemptEvent.EVIDENCE_MISSING
 
 
 def test_late_healthy_reads_need_a_person() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import Connection, event, func, select
+from structlog.testing import capture_logs
 
 from checkout.database import Database, SqliteDatabase, Transaction, record_quote_cart
+from checkout.database.sqlite import has_wal_reset_bug
 from checkout.database.tables import quote_carts
 from checkout.errors import DatabaseUnavailable, LostRace
 from tests.databases import KINDS, NOW, add, database_url, names, running_database
@@ -175,13 +177,80 @@ async def test_readers_cannot_write(sqlite: SqliteDatabase) -> None:
         await sqlite.read(lambda tx: record_quote_cart(tx, "A", NOW))
 
 
+def pragmas(connection: Any, *names: str) -> dict[str, Any]:
+    return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+
+
 async def test_marks_are_synced_to_disk(sqlite: SqliteDatabase) -> None:
-    connection = writer(sqlite)
-    full, wal = (
-        connection.execute("PRAGMA synchronous").fetchone(),
-        connection.execute("PRAGMA journal_mode").fetchone(),
-    )
-    assert (full[0], wal[0]) == (2, "wal")
+    stand = pragmas(writer(sqlite), "synchronous", "journal_mode", "foreign_keys", "secure_delete", "mmap_size")
+    assert stand == {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1, "mmap_size": 0}
+
+
+async def test_one_connection_alone_writes_and_checkpoints(sqlite: SqliteDatabase) -> None:
+    """Libraries from 3.7.0 to 3.51.2 can lose commits where two connections do."""
+    assert sqlite._read_engine is not None
+    assert sqlite._write_engine is not None
+    await asyncio.gather(*(add(sqlite, f"N{n}") for n in range(20)), *(names(sqlite) for _ in range(20)))
+    readers = [sqlite._read_engine.raw_connection() for _ in range(4)]
+    for reader in readers:
+        stand = pragmas(reader.driver_connection, "query_only", "wal_autocheckpoint", "mmap_size")
+        assert stand == {"query_only": 1, "wal_autocheckpoint": 0, "mmap_size": 0}
+        reader.close()
+    one = sqlite._write_engine.raw_connection()
+    assert one.driver_connection is writer(sqlite)
+
+
+def journal_of(database: SqliteDatabase) -> int | None:
+    """The size of the -wal beside the file, if there is one."""
+    journal = Path(f"{database._path}-wal")
+    return journal.stat().st_size if journal.exists() else None
+
+
+async def test_closing_reader_leaves_the_journal_to_the_writer(sqlite: SqliteDatabase) -> None:
+    """Whoever closes a file last checkpoints it; the writer's connection outlives those of all readers."""
+    await add(sqlite, "A")
+    await names(sqlite)
+    before = journal_of(sqlite)
+    assert before is not None
+    assert before > 0
+    assert sqlite._read_engine is not None
+    sqlite._read_engine.dispose()
+    assert journal_of(sqlite) == before
+    closed: list[str] = []
+    for name, engine in (("reader", sqlite._read_engine), ("writer", sqlite._write_engine)):
+        assert engine is not None
+        event.listen(engine, "close", lambda *_, name=name: closed.append(name))
+    await names(sqlite)
+    await sqlite.close()
+    assert closed == ["reader", "writer"]
+    assert journal_of(sqlite) is None
+
+
+@pytest.mark.parametrize("version", [(3, 7, 0), (3, 40, 1), (3, 44, 5), (3, 45, 0), (3, 50, 6), (3, 51, 2)], ids=str)
+def test_libraries_with_the_wal_reset_bug_are_known(version: tuple[int, int, int]) -> None:
+    assert has_wal_reset_bug(version)
+
+
+@pytest.mark.parametrize("version", [(3, 6, 23), (3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 52, 0)], ids=str)
+def test_mended_libraries_are_known(version: tuple[int, int, int]) -> None:
+    assert not has_wal_reset_bug(version)
+
+
+async def test_start_names_the_library(tmp_path: Path) -> None:
+    with capture_logs() as told:
+        async with database_url("sqlite", tmp_path) as url, running_database(url):
+            pass
+    (line,) = [each for each in told if each["event"] == "sqlite_library"]
+    assert line["version"] == sqlite3.sqlite_version
+    assert line["wal_reset_bug"] is has_wal_reset_bug()
+
+
+async def test_reason_of_an_outage_is_in_the_log(sqlite: SqliteDatabase) -> None:
+    writer(sqlite).execute("PRAGMA query_only=ON")
+    with capture_logs() as told, pytest.raises(DatabaseUnavailable):
+        await add(sqlite, "a hash that no log may hold")
+    (line,) = [each for each in told if each["event"] == "database_unavailable"]
+    assert line["reason"] == "attempt to write a readonly database"
 
 
 async def test_closed_database_is_unavailable(url: str) -> None:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy import make_url, select, text
 
-from checkout.database import Database, PostgresDatabase, Transaction, find_checkout, find_order, open_database
+from checkout.database import Database, Transaction, find_checkout, find_order, open_database
+from checkout.database.postgres import PostgresDatabase
 from checkout.database.tables import quote_carts
 from checkout.errors import DatabaseUnavailable, SettingsFault
 from tests.databases import add, database_url, names, on_server, running_database
@@ -74,6 +76,17 @@ async def test_stopped_server_is_unavailable_until_it_is_back(database: Database
     await on_server(f"ALTER DATABASE {name_of(url)} ALLOW_CONNECTIONS true")
     await add(database, "A")
     assert await names(database) == ["A"]
+
+
+async def test_table_that_was_taken_away_is_unavailable(database: Database, url: str) -> None:
+    administrator = await asyncpg.connect(url)
+    await administrator.execute("ALTER TABLE quote_carts RENAME TO away")
+    with pytest.raises(DatabaseUnavailable):
+        await add(database, "A")
+    await administrator.execute("ALTER TABLE away RENAME TO quote_carts")
+    await administrator.close()
+    await add(database, "B")
+    assert await names(database) == ["B"]
 
 
 async def test_exhausted_pool_is_unavailable(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from checkout.demo import PUBLISHABLE_KEY, SECRET_KEY, Facts, as_text
 from checkout.trying import DEMO_UPC
 from tests.processes import Running, ask, buy, is_over, is_up, run, running, running_demo
 
-NAMES = ["url", "sandbox_url", "publishable_key", "secret_key", "webhook_token", "locally_token"]
+BRAND_URL = "http://brand.localhost:8001"
+NAMES = ["url", "sandbox_url", "brand_url", "publishable_key", "secret_key", "webhook_token", "locally_token"]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ def ledger(facts: dict[str, str]) -> dict[str, Any]:
     return dict(ask("GET", f"{facts['sandbox_url']}/_sandbox/ledger").json())
 
 
-def test_demo_prints_one_line_with_six_names(demo: Running, facts: dict[str, str]) -> None:
+def test_demo_prints_one_line_with_seven_names(demo: Running, facts: dict[str, str]) -> None:
     assert list(facts) == NAMES
     assert all(facts.values())
     assert demo.out.count("\n") == 1
@@ -57,6 +60,18 @@ def test_purchase_stands_in_the_ledger(facts: dict[str, str], tmp_path: Path) ->
     (hold,) = [entry for entry in books["holds"] if entry["cart_hash"] == order["cart_hash"]]
     assert (hold["amount"], hold["currency"], hold["state"]) == (total["amount"], total["currency"], "open")
     assert total == bought["checkout"]["totals"]["total"]
+
+
+def test_sandbox_tells_the_service_of_orders(demo: Running, facts: dict[str, str], tmp_path: Path) -> None:
+    bought = buy(facts["url"], facts["publishable_key"], cwd=tmp_path)["order"]["cart_hash"]
+    file = Path(demo.process.args[-2])  # type: ignore[index,arg-type]  # The list that it was started with.
+
+    def waits() -> bool:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as records:
+            rows = records.execute("SELECT outcome FROM inbox WHERE subject = ?", [bought])
+            return bool(rows.fetchone() != ("order_read",))
+
+    assert is_over(waits)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +199,7 @@ def test_environment_overrides_the_demo(tmp_path: Path) -> None:
 
 
 def test_text_names_what_to_do_next() -> None:
-    facts = Facts("http://127.0.0.1:8000", "http://127.0.0.1:9000", PUBLISHABLE_KEY, SECRET_KEY, "w", "l")
+    facts = Facts("http://127.0.0.1:8000", "http://127.0.0.1:9000", BRAND_URL, PUBLISHABLE_KEY, SECRET_KEY, "w", "l")
     text = as_text(facts)
     assert "\n  .venv/bin/checkout try\n" in text
     assert "http://127.0.0.1:9000/_sandbox/ledger" in text
@@ -192,7 +207,7 @@ def test_text_names_what_to_do_next() -> None:
 
 
 def test_text_names_the_options_that_this_demo_needs() -> None:
-    facts = Facts("http://127.0.0.1:8001", "http://127.0.0.1:9000", "cpk_test_mine", SECRET_KEY, "w", "l")
+    facts = Facts("http://127.0.0.1:8001", "http://127.0.0.1:9000", BRAND_URL, "cpk_test_mine", SECRET_KEY, "w", "l")
     assert "checkout try --url http://127.0.0.1:8001 --key cpk_test_mine\n" in as_text(facts)
 
 
@@ -200,7 +215,7 @@ def test_text_names_the_options_that_this_demo_needs() -> None:
     ("name", "said"),
     [
         ("", "carts of a brand's site become orders at local stores"),
-        ("demo", "Run service and sandbox with everything filled in"),
+        ("demo", "Run service, sandbox and a brand's site with everything filled in"),
         ("serve", "Run the service alone."),
         ("sandbox", "a stand-in for Locally and Stripe"),
         ("try", "Buy something over the public HTTP API"),

@@ -629,7 +629,6 @@ def detail(*items: dict[str, Any], **properties: Any) -> dict[str, Any]:
         "properties": {"hash": "O3V36", "type": "ORDER", "updated_at": "2021-03-04 05:06:07", **properties},
         "store": {"store_id": "37175", "vendor_id": 0},
         "items": list(items),
-        "messages": [{"sender": "locally", "description": "Hi\r\nyou", "created_at": "2021-03-04 05:06:07"}],
     }
 
 
@@ -660,7 +659,9 @@ async def read_cart(body: Any, status: int = 200) -> Any:
 
 
 async def test_cart_detail_is_parsed() -> None:
-    cart = await read_cart(detail(ITEM, ordered_at="2021-03-04 05:00:00", invoice="https://x/order/O3V36/T?print=1"))
+    said = [{"sender": "locally", "description": "Hi\r\nyou", "created_at": "2021-03-04 05:06:07"}]
+    properties = {"ordered_at": "2021-03-04 05:00:00", "invoice": "https://x/order/O3V36/T?print=1"}
+    cart = await read_cart(detail({**ITEM, "messages": said}, **properties))
     assert (cart.hash, cart.type, cart.store_id) == ("O3V36", "ORDER", 37175)
     assert cart.ordered_at == datetime(2021, 3, 4, 5, 0, tzinfo=UTC)
     assert cart.invoice == "https://x/order/O3V36/T?print=1"
@@ -674,6 +675,16 @@ async def test_cart_detail_is_parsed() -> None:
         None,
     )
     assert (item.alias, item.attrib_1, item.tax_remitted, item.order_resolution) == (("D144-3",), "L", True, None)
+
+
+async def test_messages_of_all_items_are_told_once_in_order() -> None:
+    late, early, odd = (
+        {"sender": "retailer", "description": text, "created_at": at}
+        for text, at in (("Ready", "2021-03-04 09:00:00"), ("Seen", "2021-03-04 08:00:00"), ("Hm", None))
+    )
+    other = {**ITEM, "upc": "068648100001", "messages": [early, late]}
+    cart = await read_cart(detail({**ITEM, "messages": [late, odd]}, other))
+    assert [message.text for message in cart.messages] == ["Hm", "Seen", "Ready"]
 
 
 @pytest.mark.parametrize("spelling", ["Auto-cancelled", "AUTO_CANCELLED", "auto cancelled"])

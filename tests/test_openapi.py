@@ -137,7 +137,7 @@ def test_examples_of_parameters_are_accepted() -> None:
 
     assert schemas.read_places_query(given("q")).q == "60605"
     assert schemas.read_store_search(given("items", "near", "radius", "unit", "path")).radius == 25
-    assert schemas.read_order_list(given("status", "since", "cursor", "limit")).limit == 25
+    assert schemas.read_order_list(given("status", "since", "cart_hash", "cursor", "limit")).limit == 25
     assert re.fullmatch(PARAMETERS["Idempotency-Key"]["schema"]["pattern"], PARAMETERS["Idempotency-Key"]["example"])
 
 

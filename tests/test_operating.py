@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,25 @@ from click.testing import CliRunner, Result
 from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
+import checkout
 from checkout.__main__ import main
 from checkout.attempts import AttemptEvent
 from checkout.openapi import examples
 from checkout.operating import commands
-from checkout.operating.calling import without_rights
+from checkout.operating.calling import shown, without_rights
 from checkout.operating.telling import money, sentence, tell_holds, tell_reviews, tell_settled, tell_story
 from tests.placing_world import running_world
 from tests.service import SECRET_KEY
+from tests.test_api_operators import SOON_IN_REVIEW
 from tests.upstreams import answers, lost_answer
 
+LATER = datetime(2026, 11, 22, 17, 35, tzinfo=UTC)  # Two hours and five minutes after the examples.
 NAMES = ["explain", "review", "settle", "holds"]
 ARGUMENTS = {"explain": ["chk_1"], "review": [], "settle": ["chk_1", "--not-placed"], "holds": []}
+
+
+def in_review(checkout: dict[str, Any]) -> bool:
+    return [problem["code"] for problem in checkout["problems"]] == ["order_in_review"]
 
 
 class Bridge(httpx.BaseTransport):
@@ -66,7 +75,7 @@ def run(transport: httpx.BaseTransport, *arguments: str) -> Result:
 
 
 async def test_commands_lead_from_doubt_to_decision(tmp_path: Path) -> None:
-    async with running_world("sqlite", tmp_path, readback_until="0.2", place_wait="10") as world:
+    async with running_world("sqlite", tmp_path, **SOON_IN_REVIEW) as world:
         bridge = Bridge(world.service.app, asyncio.get_running_loop())
 
         async def ask(*arguments: str) -> str:
@@ -79,13 +88,13 @@ async def test_commands_lead_from_doubt_to_decision(tmp_path: Path) -> None:
         checkout, card = await world.ready()
         world.upstreams.on("cart/commit", lost_answer)
         world.upstreams.always("v2/cart", answers(500, "down"))
-        assert (await world.place(checkout, card)).status_code == 202
+        assert (await world.place(checkout, card, wait=1)).status_code == 202
+        await world.until(checkout, in_review)
         (cart_hash,) = await world.orders()
         reviewed = await ask("review")
         assert checkout["id"] in reviewed
         assert cart_hash in reviewed
         assert checkout["id"] in await ask("holds")
-        world.upstreams.clear()
         settled = json.loads(await ask("settle", checkout["id"], "--placed", cart_hash, "--json"))
         assert (settled["status"], set(settled["order"])) == ("placed", {"id", "status"})
         assert await ask("review") == "Nothing needs a person.\n"
@@ -97,15 +106,16 @@ async def test_commands_lead_from_doubt_to_decision(tmp_path: Path) -> None:
         by_checkout = json.loads(await ask("explain", checkout["id"], "--json"))
         assert by_order["timeline"] == by_checkout["timeline"]
         assert by_order["record"]["object"] == "order"
+        assert json.loads(await ask("explain", cart_hash, "--json")) == by_order
 
 
 async def test_wrong_hash_is_explained(tmp_path: Path) -> None:
-    async with running_world("sqlite", tmp_path, readback_until="0.2", place_wait="10") as world:
+    async with running_world("sqlite", tmp_path, **SOON_IN_REVIEW) as world:
         bridge = Bridge(world.service.app, asyncio.get_running_loop())
         checkout, card = await world.ready()
         world.upstreams.on("cart/commit", lost_answer)
         world.upstreams.always("v2/cart", answers(500, "down"))
-        assert (await world.place(checkout, card)).status_code == 202
+        assert (await world.place(checkout, card, wait=1)).status_code == 202
         wrong = await asyncio.to_thread(run, bridge, "settle", checkout["id"], "--placed", "ABCDE")
         assert wrong.exit_code == 1
         assert "/placed: This is not the hash of the cart" in wrong.stderr
@@ -114,29 +124,39 @@ async def test_wrong_hash_is_explained(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "example", "tell"),
-    [("review", examples.REVIEWS, tell_reviews), ("holds", examples.HOLDS, tell_holds)],
+    [("review", examples.REVIEWS, lambda told: tell_reviews(told, LATER)), ("holds", examples.HOLDS, tell_holds)],
 )
 def test_lists_are_read_with_the_secret_key(name: str, example: Any, tell: Callable[[Any], str]) -> None:
     document = example.model_dump(mode="json")
     service = Answering(200, document)
-    assert run(service, name).stdout == tell(document) + "\n"
+    assert run(service, name).stdout.splitlines()[0] == tell(document).splitlines()[0]
     assert json.loads(run(service, name, "--json").stdout) == document
     assert {request.headers["authorization"] for request in service.requests} == {f"Bearer {SECRET_KEY}"}
 
 
 def test_review_tells_the_evidence() -> None:
-    told = tell_reviews(examples.REVIEWS.model_dump(mode="json"))
+    told = tell_reviews(examples.REVIEWS.model_dump(mode="json"), LATER)
     for part in ("chk_3fGh7Jk9Lm", "a3f1c9", "248.06 USD (bopis)", "37175 Main Street Sports", "21 times, 1 of them"):
         assert part in told
     assert "its answer was lost" in told
+    assert "2026-11-22 15:30:00 UTC (2 h 05 min ago)" in told
     assert "2026-11-22 15:30:00 UTC, no answer" in told
 
 
 def test_holds_are_a_table_with_totals() -> None:
-    head, row, _, total = tell_holds(examples.HOLDS.model_dump(mode="json")).splitlines()
-    assert head.split() == ["HOLD", "STATE", "AMOUNT", "RELEASED", "BY", "REASON", "CART", "CHECKOUT"]
+    head, row, _, total, meaning = tell_holds(examples.HOLDS.model_dump(mode="json")).splitlines()
+    assert head.split() == ["STATE", "AMOUNT", "RELEASED", "BY", "REASON", "CART", "CHECKOUT"]
     assert head.index("CHECKOUT") == row.index("chk_3fGh7Jk9Lm")
     assert total == "1 may be open: 248.06 USD in all."
+    assert meaning.startswith("open: Locally said")
+
+
+def test_holds_fit_a_terminal_of_a_hundred_columns() -> None:
+    holds = examples.HOLDS.model_dump(mode="json")
+    widest = {"state": "possible", "reason": "commit_unknown", "cart_hash": "A3F1C9B2", "checkout_id": f"chk_{0:032}"}
+    amount = {"amount": 1234567, "currency": "USD"}
+    rows = [{**hold, **widest, "amount": amount} for hold in holds["data"]]
+    assert max(map(len, tell_holds({**holds, "data": rows}).splitlines())) <= 100
 
 
 def test_story_tells_each_call_and_time() -> None:
@@ -145,7 +165,7 @@ def test_story_tells_each_call_and_time() -> None:
     lines = tell_story({"record": record, "timeline": timeline}).splitlines()
     assert lines[0] == "chk_3fGh7Jk9Lm: placed, 248.06 USD at 37175 Main Street Sports"
     assert "Sunday, 2026-11-22 (UTC)" in lines
-    assert "  15:30:00.000      cart/commit took 20000 ms: unknown." in lines
+    assert "  15:30:00.000      cart/commit took 20000 ms: unknown (request 8d2e1f)." in lines
     assert lines[-1] == "The order is ord_8nB2vC4xZ1, open."
 
 
@@ -166,6 +186,22 @@ def test_new_events_keep_their_name() -> None:
 @pytest.mark.parametrize("event", AttemptEvent)
 def test_every_event_of_an_attempt_has_a_sentence(event: AttemptEvent) -> None:
     assert sentence({"event": f"attempt.{event}", "facts": {}}).endswith(".")
+
+
+def test_every_other_event_has_a_sentence_too() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(checkout.__file__).parent.rglob("*.py"))
+    events = set(re.findall(r'add_to_timeline\(.*?"([a-z_]+\.[a-z_]+)"', code))
+    assert {"checkout.created", "setup_intent.created", "order.placed", "order.found_late"} <= events
+    assert [event for event in sorted(events) if sentence({"event": event, "facts": {}}) == event] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [("order_unconfirmed", "is being read back"), ("order_in_review", "review`")]
+)
+def test_story_in_doubt_ends_with_what_comes_next(code: str, said: str) -> None:
+    document = examples.PLACED.model_dump(mode="json")
+    record = {**document, "status": "placing", "order": None, "problems": [{"code": code}]}
+    assert said in tell_story({"record": shown(record), "timeline": []}).splitlines()[-1]
 
 
 def test_settled_checkout_is_told_either_way() -> None:
@@ -193,7 +229,8 @@ def test_not_placed_is_sent_as_such() -> None:
     [
         ["settle", "chk_1"],
         ["settle", "chk_1", "--placed", "A", "--not-placed"],
-        ["explain", "att_1"],
+        ["explain", "a/b"],
+        ["review", "--url", "http://service.test", "--database", "checkout.db"],
         ["review", "--url", "ftp://x"],
     ],
 )
@@ -208,6 +245,7 @@ def test_silent_service_is_unreachable(name: str) -> None:
     result = run(Silent(), name, *ARGUMENTS[name])
     assert (result.exit_code, result.stdout) == (3, "")
     assert "no answer from http://service.test" in result.stderr
+    assert "--database FILE" in result.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -215,27 +253,79 @@ def test_refusal_is_told_with_its_code(name: str) -> None:
     problem = {"code": "nothing_to_settle", "detail": "No attempt is in doubt.", "errors": []}
     result = run(Answering(409, problem), name, *ARGUMENTS[name])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "checkout: No attempt is in doubt. (nothing_to_settle)\n"
+    told, advice = result.stderr.splitlines()
+    assert told == "checkout: No attempt is in doubt. (nothing_to_settle)"
+    assert "checkout explain ID" in advice
 
 
 def test_wrong_key_and_wrong_service_are_told() -> None:
     assert "does not know this key" in run(Answering(401, {"code": "unauthenticated"}), "review").stderr
+    assert "take the secret key" in run(Answering(403, {"code": "not_allowed"}), "review").stderr
     assert "this is not the checkout API" in run(Answering(200, "<html>"), "review").stderr
+    assert "this is not the checkout API" in run(Answering(404, {"detail": "Not Found"}), "review").stderr
+
+
+@pytest.mark.parametrize("name", ["explain", "settle"])
+def test_unknown_checkout_is_named_with_what_to_try(name: str) -> None:
+    told = run(Answering(404, {"code": "not_found", "detail": "There is no such resource."}), name, *ARGUMENTS[name])
+    assert (told.exit_code, told.stderr.splitlines()[0]) == (1, "checkout: nothing is known of chk_1")
+    assert "`checkout review`" in told.stderr
+
+
+def test_review_gives_the_commands_that_decide() -> None:
+    told = run(Answering(200, examples.REVIEWS.model_dump(mode="json")), "review").stdout
+    for command in (
+        "explain chk_3fGh7Jk9Lm",
+        "settle chk_3fGh7Jk9Lm --placed a3f1c9",
+        "settle chk_3fGh7Jk9Lm --not-pla",
+    ):
+        assert f"checkout {command}" in told
+    assert told.count("--url http://service.test") == 3
+    assert "--url" not in tell_reviews(examples.REVIEWS.model_dump(mode="json"), LATER)
+
+
+def test_review_masks_the_shopper() -> None:
+    document = examples.REVIEWS.model_dump(mode="json")
+    told = tell_reviews(document, LATER)
+    assert "j***@e***.com ***" in told
+    assert "Harper" not in json.dumps(document)
+
+
+def test_attempt_in_doubt_leads_to_its_checkout() -> None:
+    asked: list[str] = []
+
+    class Service(Answering):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            found = {"/v1/reviews": examples.REVIEWS, "/v1/holds": examples.HOLDS}.get(request.url.path)
+            self._body = found.model_dump(mode="json") if found else {"code": "not_found"}
+            self._status = 200 if found else 404
+            return super().handle_request(request)
+
+    assert "chk_3fGh7Jk9Lm" in run(Service(200, {}), "explain", "att_5kR9tY2wQ7").stderr
+    assert asked == ["/v1/reviews", "/v1/holds", "/v1/checkouts/chk_3fGh7Jk9Lm"]
+    assert "nothing is known of att_other" in run(Service(200, {}), "explain", "att_other").stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_command_takes_url_key_and_json(name: str) -> None:
+def test_every_command_takes_url_database_key_and_json(name: str) -> None:
     (command,) = [each for each in commands if each.name == name]
-    assert {"--url", "--key", "--json"} <= {option for each in command.params for option in each.opts}
+    assert {"--url", "--database", "--key", "--json"} <= {option for each in command.params for option in each.opts}
     assert main.commands[name] is command
 
 
-def test_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_comes_from_the_environment_or_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHECKOUT_SECRET_KEY", raising=False)
     service = Answering(200, examples.HOLDS.model_dump(mode="json"))
-    for value, expected in ((None, "csk_test_demo"), ("csk_test_mine", "csk_test_mine")):
-        monkeypatch.delenv("CHECKOUT_SECRET_KEY", raising=False)
-        if value:
-            monkeypatch.setenv("CHECKOUT_SECRET_KEY", value)
+    for written, set_to, expected in (
+        ("", "", "csk_test_demo"),
+        ("CHECKOUT_SECRET_KEY=csk_test_file", "", "csk_test_file"),
+        ("CHECKOUT_SECRET_KEY=csk_test_file", "csk_test_mine", "csk_test_mine"),
+    ):
+        (tmp_path / ".env").write_text(written, encoding="utf-8")
+        if set_to:
+            monkeypatch.setenv("CHECKOUT_SECRET_KEY", set_to)
         assert CliRunner().invoke(main, ["holds", "--url", "http://service.test"], obj=service).exit_code == 0
         assert service.requests[-1].headers["authorization"] == f"Bearer {expected}"
 

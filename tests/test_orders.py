@@ -62,6 +62,7 @@ STEPS = {
         unknown          evidence_missing   review
         review           order_found        placed
         review           order_absent       not_placed
+        not_placed       order_found        placed
         """.strip().splitlines()
     )
 }
@@ -93,8 +94,9 @@ def test_unknown_outcome_is_never_sent_again() -> None:
         assert not reachable(status) & {AttemptStatus.VALIDATING, AttemptStatus.COMMITTING, AttemptStatus.REJECTED}
 
 
-def test_only_live_attempts_go_on() -> None:
-    assert {status for status in AttemptStatus if reachable(status)} == set(LIVE_ATTEMPTS)
+def test_only_live_attempts_go_on_and_not_placed_to_an_order() -> None:
+    assert {status for status in AttemptStatus if reachable(status)} == {*LIVE_ATTEMPTS, AttemptStatus.NOT_PLACED}
+    assert reachable(AttemptStatus.NOT_PLACED) == {AttemptStatus.PLACED}
 
 
 def test_every_live_attempt_can_come_to_an_end() -> None:
@@ -102,8 +104,8 @@ def test_every_live_attempt_can_come_to_an_end() -> None:
         assert reachable(status) - LIVE_ATTEMPTS
 
 
-def test_placed_attempt_keeps_its_setup_intent() -> None:
-    assert set(INTENT_KEEPERS) == {*LIVE_ATTEMPTS, AttemptStatus.PLACED}
+def test_attempt_that_may_have_an_order_keeps_its_setup_intent() -> None:
+    assert set(INTENT_KEEPERS) == {*LIVE_ATTEMPTS, AttemptStatus.PLACED, AttemptStatus.NOT_PLACED}
 
 
 def line(**values: Any) -> LineItem:

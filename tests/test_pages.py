@@ -40,10 +40,19 @@ from checkout.orders import (
     Store,
 )
 from checkout.pages import routes
-from checkout.pages.order import find_zone, format_today, read_phone
-from checkout.pages.order_words import describe_item, describe_next, money_rows
+from checkout.pages.hours import describe_today, find_zone
+from checkout.pages.languages import ENGLISH
+from checkout.pages.order_words import (
+    describe_item,
+    describe_next,
+    is_final,
+    money_rows,
+    progress_of,
+    what_to_bring,
+)
 from checkout.pages.problem import EXPLANATIONS
-from checkout.pages.rendering import find_folder, format_money
+from checkout.pages.reaching import read_phone
+from checkout.pages.rendering import find_folder
 from checkout.problems import TABLE, problem_document
 from checkout.settings import Settings, load_settings
 from tests.records import usd
@@ -240,20 +249,21 @@ async def test_pages_carry_a_strict_policy(page: httpx.Response) -> None:
 
 async def test_pages_need_nothing_that_the_policy_forbids(page: httpx.Response) -> None:
     links = _Page(page.text)
-    assert not links.elements & {"style", "script"}
+    assert "style" not in links.elements
+    assert "<script>" not in page.text
     assert not [name for name in links.attributes if name == "style" or name.startswith("on")]
 
 
 async def test_pages_are_html_in_english(page: httpx.Response) -> None:
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert page.text.startswith('<!doctype html>\n<html lang="en">')
+    assert page.text.startswith('<!doctype html>\n<html lang="en')
     assert page.text.count("<h1>") == 1
     assert "<main" in page.text
 
 
 async def test_files_that_pages_name_are_served(page: httpx.Response, client: httpx.AsyncClient) -> None:
-    files = [address for address in _Page(page.text).addresses if address.startswith("/static/")]
-    assert "/static/checkout.css" in files
+    files = [address for address in _Page(page.text).addresses if re.match(r"/static/|/theme\.css", address)]
+    assert {"/static/checkout.css", "/static/checkout-page.css"} & set(files)
     assert {(await client.get(file)).status_code for file in files} == {200}
 
 
@@ -317,8 +327,8 @@ async def test_order_page_tells_store_and_order(client: httpx.AsyncClient, datab
         "Today: Sunday, 11:00 AM to 5:00 PM",
         "Call +1 312-555-0101",
         "Order number QE3QL6",
-        "Sunday, November 22, 2026 at 9:30 AM CST",
-        "by Sunday, November 22, 2026 at 1:30 PM CST",
+        "Sunday, November 22, 2026, 9:30 AM CST",
+        "by Sunday, November 22, 2026, 1:30 PM CST",
         "Trail Shoe 0 Waiting for the store's answer 2 $248.06",
         "Total $248.06",
         "Held on your card $248.06",
@@ -381,18 +391,85 @@ async def test_order_links_neither_leak_nor_last(exists: bool, client: httpx.Asy
     assert page.headers["X-Robots-Tag"] == "noindex"
 
 
+WEEK = tuple(OpeningHours(day=day, opens="09:00", closes="17:00") for day in range(7))
+
+
+async def test_order_page_reckons_when_the_store_answers(client: httpx.AsyncClient, database: Database) -> None:
+    order = make_order().changed(answer_by=None, store=STORE.changed(hours=WEEK))
+    words = text_of(await client.get(await keep_order(database, order)))
+    assert "The store answers by Monday, November 23, 2026, 9:30 AM CST" in words
+    assert "You get an answer by Monday, November 23, 2026, 9:30 AM CST at the latest." in words
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        make_order().changed(answer_by=NOW - timedelta(minutes=1)),
+        make_order("confirmed").changed(answer_by=NOW + timedelta(hours=1)),
+        make_order("pending_brand", path=STS).changed(answer_by=None, store=STORE.changed(hours=WEEK)),
+        make_order().changed(answer_by=None, store=STORE.changed(hours=())),
+    ],
+    ids=["past", "answered", "brand", "unknown hours"],
+)
+async def test_no_answer_is_promised_without_reason(
+    order: Order, client: httpx.AsyncClient, database: Database
+) -> None:
+    assert "at the latest" not in text_of(await client.get(await keep_order(database, order)))
+
+
+@pytest.mark.parametrize(
+    ("order", "steps"),
+    [
+        (make_order(), "done now next next"),
+        (make_order("confirmed"), "done done done now"),
+        (make_order("confirmed", "ordered"), "done now next next"),
+        (make_order("picked_up"), "done done done done"),
+        (make_order("declined"), "done bad"),
+        (make_order("refunded", charged=1, refunded=1), "done bad"),
+        (make_order("pending_brand", path=STS), "done now next next next"),
+        (make_order("shipped", path=STS), "done done now next next"),
+        (make_order("shipped", "ready_for_pickup", path=STS), "done done now next next"),
+        (make_order("ready_for_pickup", "rejected", path=STS), "done done done done now"),
+        (make_order("picked_up", path=STS), "done done done done done"),
+    ],
+)
+def test_progress_follows_the_slowest_item(order: Order, steps: str) -> None:
+    assert [step.state for step in progress_of(order, ENGLISH)] == steps.split()
+
+
+async def test_canceled_order_leads_to_other_stores(client: httpx.AsyncClient, database: Database) -> None:
+    canceled = await client.get(await keep_order(database, make_order("declined", "auto_canceled")))
+    assert "/checkout?items=686487455940:2,686487455941:2&lang=en-US" in _Page(canceled.text).addresses
+    assert "http-equiv" not in canceled.text
+
+
+async def test_waiting_order_renews_itself_without_scripts(client: httpx.AsyncClient, database: Database) -> None:
+    page = await client.get(await keep_order(database, make_order()))
+    assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in page.text
+    assert "/checkout?" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("order", "things"),
+    [(make_order(), 3), (make_order(path=ROPIS), 3), (make_order("picked_up"), 0), (make_order("declined"), 0)],
+)
+def test_things_to_bring_end_with_the_order(order: Order, things: int) -> None:
+    assert len(what_to_bring(order, ENGLISH)) == things
+    assert is_final(order) == (things == 0)
+
+
 @pytest.mark.parametrize("path", PathToPurchase)
 async def test_order_page_knows_every_status(
     path: PathToPurchase, client: httpx.AsyncClient, database: Database
 ) -> None:
     statuses = [*ItemStatus, "something_new"]
     words = text_of(await client.get(await keep_order(database, make_order(*statuses, path=path))))
-    assert not [status for status in statuses if describe_item(status, path) not in words]
+    assert not [status for status in statuses if describe_item(status, path, ENGLISH) not in words]
 
 
 @pytest.mark.parametrize("status", [*ItemStatus, "something_new"])
 def test_every_order_has_a_next_step(status: str) -> None:
-    assert all(describe_next(make_order(status, path=path))[0] for path in PathToPurchase)
+    assert all(describe_next(make_order(status, path=path), ENGLISH)[0] for path in PathToPurchase)
 
 
 # The words of an order
@@ -400,47 +477,47 @@ def test_every_order_has_a_next_step(status: str) -> None:
 
 @pytest.mark.parametrize("status", ItemStatus)
 def test_item_status_has_plain_words(status: ItemStatus) -> None:
-    assert re.fullmatch(r"[A-Z][a-z].*", describe_item(status, BOPIS))
+    assert re.fullmatch(r"[A-Z][a-z].*", describe_item(status, BOPIS, ENGLISH))
 
 
 def test_unknown_item_status_is_shown_as_is() -> None:
-    assert describe_item("something_new", BOPIS) == "something_new"
+    assert describe_item("something_new", BOPIS, ENGLISH) == "something_new"
 
 
 def test_item_confirmed_by_the_brand_is_not_at_the_store() -> None:
-    assert describe_item("confirmed", STS) == "Confirmed by the brand"
+    assert describe_item("confirmed", STS, ENGLISH) == "Confirmed by the brand"
 
 
 def test_reservation_is_paid_in_the_store() -> None:
-    sentences = describe_next(make_order(path=ROPIS, authorized=0))
+    sentences = describe_next(make_order(path=ROPIS, authorized=0), ENGLISH)
     assert sentences[1:] == ["You pay in the store: nothing is charged online."]
 
 
 def test_canceled_reservation_asks_for_no_payment() -> None:
-    assert len(describe_next(make_order("declined", path=ROPIS, authorized=0))) == 1
+    assert len(describe_next(make_order("declined", path=ROPIS, authorized=0), ENGLISH)) == 1
 
 
 def test_canceled_order_promises_the_hold_to_end() -> None:
-    assert "The hold on it ends by itself" in describe_next(make_order("declined"))[1]
+    assert "The hold on it ends by itself" in describe_next(make_order("declined"), ENGLISH)[1]
 
 
 def test_charged_order_is_never_called_uncharged() -> None:
     for statuses in (("ordered", "confirmed"), ("confirmed",), ("canceled",)):
-        assert "not charged" not in " ".join(describe_next(make_order(*statuses, charged=24806)))
+        assert "not charged" not in " ".join(describe_next(make_order(*statuses, charged=24806), ENGLISH))
 
 
 def test_ship_to_store_waits_for_the_brand() -> None:
-    assert "brand" in describe_next(make_order("pending_brand", path=STS))[0]
+    assert "brand" in describe_next(make_order("pending_brand", path=STS), ENGLISH)[0]
 
 
 def test_hold_is_told_until_the_charge() -> None:
-    assert money_rows(make_order()) == [("Held on your card", usd(24806))]
-    assert money_rows(make_order("confirmed", charged=24806)) == [("Charged to your card", usd(24806))]
-    assert money_rows(make_order("declined")) == []
+    assert money_rows(make_order(), ENGLISH) == [("Held on your card", usd(24806))]
+    assert money_rows(make_order("confirmed", charged=24806), ENGLISH) == [("Charged to your card", usd(24806))]
+    assert money_rows(make_order("declined"), ENGLISH) == []
 
 
 def test_refund_stands_beside_the_charge() -> None:
-    rows = money_rows(make_order("partially_refunded", charged=24806, refunded=1000))
+    rows = money_rows(make_order("partially_refunded", charged=24806, refunded=1000), ENGLISH)
     assert rows == [("Charged to your card", usd(24806)), ("Refunded", usd(1000))]
 
 
@@ -448,7 +525,7 @@ def test_refund_stands_beside_the_charge() -> None:
     ("amount", "currency", "text"), [(123456, "USD", "$1,234.56"), (500, "CAD", "CA$5.00"), (500, "JPY", "¥500")]
 )
 def test_money_is_written_with_its_currency(amount: int, currency: str, text: str) -> None:
-    assert format_money(Money(amount=amount, currency=currency)) == text
+    assert ENGLISH.money(Money(amount=amount, currency=currency)) == text
 
 
 # Times and phones
@@ -458,23 +535,28 @@ def chicago(moment: datetime) -> datetime:
     return moment.astimezone(find_zone(STORE))
 
 
+def today(there: datetime, store: Store = STORE) -> str | None:
+    words = describe_today(store, there, ENGLISH, told_on=NOW)
+    return " ".join(words.split()) if words else None
+
+
 def test_today_is_the_stores_own_day() -> None:
     late_on_sunday = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
-    assert format_today(make_order(), chicago(late_on_sunday)) == "Sunday, 11:00 AM to 5:00 PM"
+    assert today(chicago(late_on_sunday)) == "Sunday, 11:00 AM to 5:00 PM"
 
 
 def test_closed_day_is_told() -> None:
-    assert format_today(make_order(), chicago(NOW + timedelta(days=1))) == "Monday, closed"
+    assert today(chicago(NOW + timedelta(days=1))) == "Monday, closed"
 
 
 def test_day_without_hours_is_not_guessed() -> None:
-    assert format_today(make_order(), chicago(NOW + timedelta(days=2))) is None
+    assert today(chicago(NOW + timedelta(days=2))) is None
 
 
-def test_todays_hours_are_of_the_order_day() -> None:
-    order = make_order().changed(store=STORE.changed(hours=(), today_hours="11am-5pm"))
-    assert format_today(order, chicago(NOW)) == "Sunday, 11am-5pm"
-    assert format_today(order, chicago(NOW + timedelta(days=1))) is None
+def test_todays_hours_are_of_the_day_they_were_told() -> None:
+    store = STORE.changed(hours=(), today_hours="11am-5pm")
+    assert today(chicago(NOW), store) == "Sunday, 11am-5pm"
+    assert today(chicago(NOW + timedelta(days=1)), store) is None
 
 
 @pytest.mark.parametrize("name", [None, "Mars/Olympus", "../etc"])

@@ -130,7 +130,7 @@ async def test_lost_commit_is_found_by_reading_back(world: World, name: str) -> 
 
 
 async def test_unknown_order_is_a_202_until_it_is_found(tmp_path: Path) -> None:
-    async with running_world("sqlite", tmp_path, readback_delays="0.05,1") as world:
+    async with running_world("sqlite", tmp_path, readback_delays="0.05,4") as world:
         checkout, card = await world.ready()
         using = key()
         world.upstreams.on("cart/commit", lost_answer)
@@ -147,7 +147,7 @@ async def test_unknown_order_is_a_202_until_it_is_found(tmp_path: Path) -> None:
         assert problem(await world.place(checkout, card)) == (409, "placing", "wait", "placing")
         (hold,) = await world.rows(holds)
         assert (hold["state"], hold["reason"]) == ("open", "commit_unknown")
-        assert (await world.settled(checkout))["status"] == "placed"
+        assert (await world.settled(checkout, within=20))["status"] == "placed"
         final = await world.place(checkout, card, using=using)
         assert (final.status_code, final.headers["idempotent-replayed"]) == (200, "true")
         assert await world.calls() == (1, 1)

@@ -7,12 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from checkout.database.tables import attempts, holds, orders
+from checkout.database.tables import attempts, holds, orders, outbox
+from checkout.placing import Placing
 from checkout.sandbox import create_sandbox
 from tests.databases import database_url
 from tests.placing_world import World, problem, running_on, tally
 from tests.service import key
-from tests.upstreams import Forward
+from tests.test_placing_late import called_not_placed, hidden
+from tests.upstreams import Forward, lost_answer
 
 Pair = tuple[World, World]
 
@@ -88,3 +90,45 @@ async def test_validate_taken_up_by_another_instance_is_on_the_books(pair: Pair)
     assert await one.calls() == (1, 0)
     assert [hold["state"] for hold in await one.rows(holds)] == ["possible"]
     assert [row["status"] for row in await one.rows(attempts)] == ["hold_unknown"]
+
+
+PATIENT = {"readback_delays": "600", "readback_interval": "600", "readback_until": "3600"}
+
+
+async def test_news_at_one_instance_ends_the_wait_of_the_other(tmp_path: Path, placings: list[Placing]) -> None:
+    sandbox = create_sandbox()
+    async with (
+        database_url("postgresql", tmp_path) as url,
+        running_on(url, sandbox, **PATIENT) as one,
+        running_on(url, sandbox, **PATIENT) as two,
+    ):
+        checkout, card = await one.ready()
+        one.upstreams.on("cart/commit", lost_answer)
+        waiting = asyncio.create_task(one.place(checkout, card))
+        await one.until(checkout, lambda now: now["problems"])
+        (cart_hash,) = await one.orders()
+        assert await placings[1].look_now(cart_hash)
+        assert (await two.settled(checkout))["status"] == "placed"
+        assert two.upstreams.count("v2/cart") >= 1
+        assert await placings[0].look_now(cart_hash)  # Its attempt sleeps on, and finds that all is done.
+        assert ((await waiting).status_code, await one.calls()) == (200, (1, 1))
+        assert [row["topic"] for row in await one.rows(outbox)] == ["checkout.placed"]
+
+
+async def test_order_found_late_by_two_instances_is_one(tmp_path: Path, placings: list[Placing]) -> None:
+    sandbox = create_sandbox()
+    async with (
+        database_url("postgresql", tmp_path) as url,
+        running_on(url, sandbox, late_looks="3600") as one,
+        running_on(url, sandbox, late_looks="3600") as two,
+    ):
+        two.upstreams.always("v2/cart", hidden)
+        checkout, _ = await called_not_placed(one, key())
+        (cart_hash,) = await one.orders()
+        one.upstreams.clear()
+        two.upstreams.clear()
+        assert await asyncio.gather(*(each.look_now(cart_hash) for each in placings * 3)) == [True] * 6
+        assert (await one.until(checkout, lambda now: now["status"] == "placed"))["order"]
+        assert [row["topic"] for row in await one.rows(outbox)].count("order.found_late") == 1
+        assert len(await one.rows(orders)) == 1
+        assert await one.rows(holds) == []

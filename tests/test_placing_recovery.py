@@ -1,6 +1,7 @@
 """A service that stops at any status, and the next one on the same database that goes on."""
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,8 +14,10 @@ import httpx
 import pytest
 from sqlalchemy import Update, create_engine, update
 from sqlalchemy.pool import NullPool
+from structlog.testing import capture_logs
 
 from checkout.database.tables import attempts, holds, idempotency_keys, intent_uses, orders
+from checkout.placing import Placing
 from checkout.sandbox import create_sandbox
 from tests.databases import KINDS, database_url
 from tests.placing_world import World, problem, read_rows, running_on
@@ -168,6 +171,40 @@ async def test_shutdown_waits_for_validate_and_the_next_life_commits(url: str) -
         assert (await life.attempt())["cart_jwt"] is None
 
 
+async def test_shutdown_begins_no_validate(url: str) -> None:
+    sandbox = create_sandbox()
+    async with running_on(url, sandbox, lease="0.3") as world:
+        checkout, card = await world.ready()
+        life = Life(url, sandbox, checkout, card, key())
+        world.upstreams.on("conversion/store_data", slow)
+        request = asyncio.create_task(world.place(checkout, card, using=life.using, wait=0))
+        await _until(lambda: world.upstreams.count("conversion/store_data"), world)
+        await request
+    assert (await life.attempt())["status"] == "received"
+    async with life.again() as world:
+        assert (await world.settled(life.checkout))["status"] == "placed"
+        assert await world.calls() == (1, 1)
+
+
+async def test_stopping_service_begins_nothing(tmp_path: Path, placings: list[Placing]) -> None:
+    async with running_on(f"sqlite:///{tmp_path / 'checkout.db'}", create_sandbox()) as world:
+        checkout, card = await world.ready()
+        placings[0].park()
+        refused = await world.place(checkout, card)
+        assert (refused.status_code, refused.json()["code"]) == (503, "stopping")
+        assert refused.headers["retry-after"]
+        assert await world.rows(attempts) == []
+
+
+async def test_right_to_order_under_a_lost_key_lapses_with_its_hold(tmp_path: Path) -> None:
+    life = await ended_when_validated(f"sqlite:///{tmp_path / 'checkout.db'}")
+    async with life.again(encryption_key=base64.b64encode(b"other" + b"k" * 27).decode()) as world:
+        assert (await world.settled(life.checkout))["status"] == "ready"
+        assert (await life.attempt())["status"] == "lapsed"
+        assert [(hold["state"], hold["reason"]) for hold in await world.rows(holds)] == [("open", "lapsed")]
+        assert await world.calls() == (1, 0)
+
+
 async def test_validated_too_long_ago_lapses(url: str) -> None:
     life = await ended_when_validated(url)
     async with life.again(commit_within="0") as world:
@@ -200,6 +237,16 @@ async def test_attempt_that_never_committed_is_not_placed(url: str) -> None:
         assert [hold["state"] for hold in await world.rows(holds)] == ["open"]
 
 
+async def test_key_of_a_lost_validate_is_not_in_progress(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'checkout.db'}"
+    life = await ended_at(url, "cart/validate", stuck_when_done, "validating")
+    by_hand(url, update(idempotency_keys).values(open_until=datetime.now(UTC) + timedelta(seconds=30)))
+    async with life.again() as world:
+        assert (await world.settled(life.checkout))["status"] == "ready"
+        assert (await life.replay(world)).status_code == 200
+        assert await world.calls() == (2, 1)
+
+
 async def test_key_of_a_dead_process_is_not_in_progress(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'checkout.db'}"
     life = await ended_at(url, "cart/commit", stuck_when_done, "committing")
@@ -221,7 +268,23 @@ async def test_unknown_order_is_read_back_in_the_next_life(url: str) -> None:
         assert await world.calls() == (1, 1)
 
 
-async def test_review_outlives_a_restart(tmp_path: Path) -> None:
+async def test_cart_that_is_another_checkouts_order_needs_a_person(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'checkout.db'}"
+    life = await ended_at(url, "cart/commit", lost_answer, "unknown", readback_delays="3600")
+    in_doubt = (await life.attempt())["cart_hash"]
+    async with life.again(readback_delays="3600", readback_until="60") as world:
+        other, card = await world.ready()
+        assert (await world.place(other, card)).status_code == 200
+        by_hand(url, update(orders).values(cart_hash=in_doubt))
+        with capture_logs() as logged:
+            world.service.clock.advance(minutes=61)
+            now = await world.until(life.checkout, lambda now: now["problems"][0]["code"] == "order_in_review")
+        assert now["status"] == "placing"
+        assert "order_of_another_checkout" in [line["event"] for line in logged]
+        assert [row["checkout_id"] for row in await world.rows(orders)] == [other["id"]]
+
+
+async def test_review_goes_on_reading_after_a_restart(tmp_path: Path) -> None:
     url, sandbox = f"sqlite:///{tmp_path / 'checkout.db'}", create_sandbox()
     async with running_on(url, sandbox, readback_until="0.2") as world:
         checkout, card = await world.ready()
@@ -229,9 +292,10 @@ async def test_review_outlives_a_restart(tmp_path: Path) -> None:
         world.upstreams.on("cart/commit", lost_answer)
         world.upstreams.always("v2/cart", answers(500, "down"))
         assert (await life.replay(world)).json()["problems"][0]["code"] == "order_in_review"
+    assert (await life.attempt())["status"] == "review"
     async with life.again() as world:
-        assert (await life.replay(world)).json()["problems"][0]["code"] == "order_in_review"
-        assert (await life.attempt())["status"] == "review"
+        assert (await world.settled(life.checkout))["status"] == "placed"
+        assert (await life.replay(world)).headers["idempotent-replayed"] == "true"
         assert await world.calls() == (1, 1)
 
 

@@ -27,6 +27,7 @@ class Fragile:
         self._inner = inner
         self.is_exclusive = inner.is_exclusive
         self.gone = False
+        self.lies = False
 
     async def open(self) -> None:
         await self._inner.open()
@@ -36,7 +37,11 @@ class Fragile:
 
     async def write(self, work: Work[T]) -> T:
         self._fail_if_gone()
-        return await self._inner.write(work)
+        result = await self._inner.write(work)
+        if self.lies:  # The connection broke between the commit and its answer.
+            self.lies = False
+            raise DatabaseUnavailable
+        return result
 
     async def read(self, work: Work[T]) -> T:
         self._fail_if_gone()
@@ -130,3 +135,34 @@ async def test_order_that_cannot_be_recorded_yet_is_not_called_failed(fragile: t
     assert (await world.settled(checkout))["status"] == "placed"
     assert (await world.place(checkout, card, using=using)).status_code == 200
     assert [row["cart_hash"] for row in await world.rows(orders)] == await world.orders()
+
+
+@pytest.mark.parametrize("call", ["cart/validate", "cart/commit"])
+async def test_write_that_was_done_and_called_lost_holds_nothing_up(fragile: tuple[World, Fragile], call: str) -> None:
+    world, database = fragile
+    checkout, card = await world.ready()
+
+    async def answer_then_lie(_request: httpx.Request, forward: Forward) -> httpx.Response:
+        answer = await forward()
+        database.lies = True
+        return answer
+
+    world.upstreams.on(call, answer_then_lie)
+    placed = await world.place(checkout, card)
+    assert (placed.status_code, placed.json()["status"]) == (200, "placed")
+    assert await world.calls() == (1, 1)
+    assert world.upstreams.count("v2/cart") == 1  # The order's totals are read all the same.
+
+
+async def test_refusal_that_was_written_and_called_lost_is_told(fragile: tuple[World, Fragile]) -> None:
+    world, database = fragile
+    checkout, card = await world.ready("pm_card_chargeCustomerFail")
+
+    async def answer_then_lie(_request: httpx.Request, forward: Forward) -> httpx.Response:
+        answer = await forward()
+        database.lies = True
+        return answer
+
+    world.upstreams.on("cart/validate", answer_then_lie)
+    refused = await world.place(checkout, card)
+    assert (refused.status_code, refused.json()["code"]) == (402, "card_declined")

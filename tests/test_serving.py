@@ -1,5 +1,6 @@
 """`checkout serve` as a process of its own, beside a `checkout sandbox` on another port."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 
 from checkout.__main__ import main
 from checkout.serving import CannotServe, open_socket, url_of
-from tests.processes import Running, ask, buy, run, running
+from tests.processes import Running, ask, buy, is_over, run, running
 from tests.service import ENVIRON, PUBLISHABLE_KEY, SECRET_KEY, SHOPPER, STORE_ID, UPC, key
 
 REQUIRED = (
@@ -107,9 +108,9 @@ def count_calls(sandbox: dict[str, str], call: str) -> int:
     return sum(entry["call"] == call for entry in calls)
 
 
-def slow_commit(sandbox: dict[str, str]) -> int:
+def slow_commit(sandbox: dict[str, str], seconds: float = 1.5) -> int:
     """Let the next commit answer late; gives how many there were."""
-    fault = {"call": "cart/commit", "kind": "slow", "seconds": 1.5}
+    fault = {"call": "cart/commit", "kind": "slow", "seconds": seconds}
     assert ask("POST", f"{sandbox['url']}/_sandbox/faults", body=fault).is_success
     return count_calls(sandbox, "cart/commit")
 
@@ -205,6 +206,54 @@ def test_term_lets_a_request_finish(service: Running, sandbox: dict[str, str]) -
     placing.join(10)
     assert placing.answer is not None
     assert (placing.answer.status_code, placing.answer.json()["status"]) == (200, "placed")
+
+
+def test_term_takes_readiness_first(environ: dict[str, str], tmp_path: Path) -> None:
+    with running("serve", "--port", "0", cwd=tmp_path, CHECKOUT_DRAIN_NOTICE="3", **environ) as service:
+        url = service.url()
+        assert ask("GET", f"{url}/readyz").status_code == 200
+        service.process.send_signal(signal.SIGTERM)
+        assert is_over(lambda: ask("GET", f"{url}/readyz").status_code == 200, 2)
+        assert ask("GET", f"{url}/healthz").status_code == 200
+        assert service.process.wait(30) == 0
+
+
+def test_term_ends_within_the_drain_and_loses_nothing(
+    sandbox: dict[str, str], environ: dict[str, str], tmp_path: Path
+) -> None:
+    """One commit is answered while the service ends, another never would be."""
+    drain = {"CHECKOUT_DRAIN": "8", "CHECKOUT_DRAIN_NOTICE": "1", "CHECKOUT_WRITE_TIMEOUT": "300"}
+    with running("serve", "--port", "0", cwd=tmp_path, **drain, **environ) as service:
+        url = service.url()
+        earlier = slow_commit(sandbox, 3)
+        slow = Placing(url, sandbox["url"], wait=20)
+        wait_for_call(sandbox, "cart/commit", earlier)
+        assert ask("POST", f"{sandbox['url']}/_sandbox/faults", body={"call": "cart/commit", "kind": "hang"}).is_success
+        hung = Placing(url, sandbox["url"], wait=0)
+        wait_for_call(sandbox, "cart/commit", earlier + 1)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(60) == 0
+        slow.join(10)
+        hung.join(10)
+        assert slow.answer is not None
+        assert hung.answer is not None
+        assert (slow.answer.status_code, slow.answer.json()["status"]) == (200, "placed")
+        assert hung.answer.status_code == 202
+    with running("serve", "--port", "0", cwd=tmp_path, **environ) as again:
+        read = f"{again.url()}{hung.path}"
+        assert is_over(lambda: ask("GET", read, token=SECRET_KEY).json()["status"] != "placed", 30)
+    assert count_calls(sandbox, "cart/commit") == earlier + 2
+
+
+def test_held_connection_does_not_outlast_the_drain(environ: dict[str, str], tmp_path: Path) -> None:
+    short = {"CHECKOUT_DRAIN": "2", "CHECKOUT_DRAIN_NOTICE": "0"}
+    with running("serve", "--port", "0", cwd=tmp_path, **short, **environ) as service:
+        host, port = service.url().removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as held:
+            held.sendall(b"POST /v1/checkouts HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            time.sleep(0.3)
+            service.process.send_signal(signal.SIGTERM)
+            assert service.process.wait(20) == 0
 
 
 def test_placing_under_way_outlives_its_process(

@@ -144,6 +144,7 @@ async def test_setup_intent_is_parsed() -> None:
         "metadata": {"checkout_id": "chk_1", "brand": "acme", "store_id": "37175"},
         "payment_method_types": ("card",),
         "payment_method": "pm_1",
+        "request_id": "req_1",
     }
 
 

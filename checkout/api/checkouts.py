@@ -91,11 +91,14 @@ def _headers_of(answer: Answer, *, location: bool = False) -> dict[str, str]:
     return {"ETag": f'"{version}"', **({"Location": f"/v1/checkouts/{checkout_id}"} if location else {})}
 
 
-def on_checkout(handle: Handle, allowed: tuple[Credential, ...] = _HOLDERS) -> Handler:
-    """A handler for calls on one checkout: whatever goes wrong is told with the checkout as it is now."""
+def on_checkout(handle: Handle, allowed: tuple[Credential, ...] = _HOLDERS, *, operation: str | None = None) -> Handler:
+    """A handler for calls on one checkout: whatever goes wrong is told with the checkout as it is now.
+
+    For an `operation` that takes an Idempotency-Key, what is known of the key is read with the checkout.
+    """
 
     async def handler(request: Request[State]) -> Response:
-        caller, found = await checkout_of(request, *allowed)
+        caller, found = await checkout_of(request, *allowed, operation=operation)
         try:
             return await handle(request, caller, found)
         except CheckoutError as error:
@@ -169,8 +172,7 @@ async def hand_out_setup_intent(request: Request[State], _: Caller, found: Found
     return body_response(body, 201 if handed.created else 200)
 
 
-@on_checkout
-async def place(request: Request[State], caller: Caller, found: Found) -> Response:
+async def _place(request: Request[State], caller: Caller, found: Found) -> Response:
     parsed = await read_json(request)
     claim = claim_of(request, "place", found.checkout.id, parsed)
     wanted = read_place_request(parsed, trusted=caller.is_trusted)
@@ -182,12 +184,16 @@ async def place(request: Request[State], caller: Caller, found: Found) -> Respon
         claim=claim,
         wait=wait_of(request),
     )
-    placed = await request.state["placing"].place(order)
+    placing = request.state["placing"]
+    placed = placing.foresee(order, found.checkout, found.order, found.key) or await placing.place(order)
     if isinstance(placed, Answer):
         return answer_response(placed, _headers_of(placed))
     answer = request.state["answers"].outcome(placed, claim.request_id)
     headers = problem_headers(placed.error) if placed.error else _ASK_AGAIN if placed.is_pending else {}
     return answer_response(answer, {**_headers_of(answer), **headers})
+
+
+place = on_checkout(_place, operation="place")
 
 
 @on_checkout

@@ -38,6 +38,7 @@ async def list_all(request: Request[State]) -> Response:
         brand=request.state["settings"].brand,
         status=query.status,
         since=query.since,
+        cart_hash=query.cart_hash,
         after=_read_cursor(query.cursor) if query.cursor else None,
         limit=query.limit,
     )

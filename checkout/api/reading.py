@@ -28,11 +28,17 @@ def caller_of(request: Request[State], *allowed: Credential) -> Caller:
     return identify(request.headers, request.state["settings"], *allowed)
 
 
-async def checkout_of(request: Request[State], *allowed: Credential) -> tuple[Caller, Found]:
-    """The checkout that the path names, if the caller may use it. Raises UnknownResource for every reason not to."""
+async def checkout_of(
+    request: Request[State], *allowed: Credential, operation: str | None = None
+) -> tuple[Caller, Found]:
+    """The checkout that the path names, if the caller may use it. Raises UnknownResource for every reason not to.
+
+    For an `operation` with a key, what is known of the request's key comes with it.
+    """
     caller = caller_of(request, *allowed)
-    checkouts = request.state["checkouts"]
-    found = await checkouts.find(request.path_params["checkout_id"])
+    checkouts, checkout_id = request.state["checkouts"], request.path_params["checkout_id"]
+    key = _key_name(request, operation, checkout_id) if operation is not None else None
+    found = await checkouts.find(checkout_id, key)
     if not caller.is_trusted:
         right = same_secret(token_hash(caller.token), found.token_hash)
         if not right or checkouts.token_expired(found.checkout):
@@ -57,12 +63,17 @@ async def read_optional_json(request: Request[State]) -> Any:
 
 def claim_of(request: Request[State], operation: str, scope: str, body: Any) -> Claim:
     """The use of the request's Idempotency-Key. Raises KeyMissing."""
-    found = _KEY.fullmatch(request.headers.get("idempotency-key", ""))
-    if found is None:
+    name = _key_name(request, operation, scope)
+    if name is None:
         raise KeyMissing
     fingerprint = hashlib.sha256(request.url.path.encode() + b"\n" + strictjson.canonical(body)).hexdigest()
-    name = KeyName(request.state["settings"].brand, operation, scope, found[2])
     return Claim(name, fingerprint, request.scope["request_id"])
+
+
+def _key_name(request: Request[State], operation: str, scope: str) -> KeyName | None:
+    """The request's Idempotency-Key in its scope; None where it is missing or malformed."""
+    found = _KEY.fullmatch(request.headers.get("idempotency-key", ""))
+    return KeyName(request.state["settings"].brand, operation, scope, found[2]) if found else None
 
 
 def wait_of(request: Request[State]) -> float:

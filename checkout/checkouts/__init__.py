@@ -12,9 +12,11 @@ from checkout.checkouts.turns import Turns
 from checkout.database import (
     Database,
     IntentRow,
+    KeyName,
     Transaction,
     add_to_timeline,
     find_checkout,
+    find_key,
     insert_checkout,
     kill_intents,
     order_of_checkout,
@@ -148,8 +150,8 @@ class Checkouts:
     def _expiry(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._settings.checkout_life)
 
-    async def find(self, checkout_id: str) -> Found:
-        """The checkout as it is now. Raises UnknownResource."""
+    async def find(self, checkout_id: str, key: KeyName | None = None) -> Found:
+        """The checkout as it is now, and then what is known of a key. Raises UnknownResource."""
 
         async def work(tx: Transaction) -> Found | None:
             found = await find_checkout(tx, checkout_id)
@@ -157,7 +159,8 @@ class Checkouts:
                 return None
             checkout, hashed = found
             order = await order_of_checkout(tx, checkout_id) if checkout.status is CheckoutStatus.PLACED else None
-            return Found(checkout.as_of(self._clock()), hashed, order)
+            row = await find_key(tx, key) if key is not None else None
+            return Found(checkout.as_of(self._clock()), hashed, order, row)
 
         found = await self._database.read(work) if _ID.fullmatch(checkout_id) else None
         if found is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from checkout.database import KeyRow
 from checkout.orders import Checkout, LineItem, Order, PathToPurchase, Payment, Shopper
 from checkout.stripe_client import SetupIntent
 
@@ -46,11 +47,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A checkout as it is now, with its order if it has one."""
+    """A checkout as it is now, with its order if it has one, and the key that was asked for if it is known."""
 
     checkout: Checkout
     token_hash: str
     order: Order | None
+    key: KeyRow | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Checkouts, their SetupIntents and their timeline."""
 
 import json
+import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from checkout.database.tables import checkouts, intent_uses, quote_carts, setup_intents, timeline
 from checkout.database.transactions import Transaction, is_storable
@@ -41,6 +42,8 @@ _SPEND = update(intent_uses).where(_OF_INTENT)
 _INSERT_USE = insert(intent_uses)
 
 _INSERT_QUOTE_CART = insert(quote_carts)
+_FIND_QUOTE_CART = select(quote_carts.c.cart_hash).where(quote_carts.c.cart_hash == bindparam("of_cart"))
+_DELETE_QUOTE_CART = delete(quote_carts).where(quote_carts.c.cart_hash == bindparam("of_cart"))
 _INSERT_ENTRY = insert(timeline)
 _READ_TIMELINE = (
     select(timeline.c.at, timeline.c.event, timeline.c.facts)
@@ -160,6 +163,11 @@ async def record_quote_cart(tx: Transaction, cart_hash: str, now: datetime) -> N
     await tx.execute(_INSERT_QUOTE_CART, {"cart_hash": cart_hash, "created_at": now})
 
 
+async def is_quote_cart(tx: Transaction, cart_hash: str) -> bool:
+    """Whether a cart was made for a quote, so that nobody ever orders it."""
+    return (await tx.execute(_FIND_QUOTE_CART, {"of_cart": cart_hash})).first() is not None
+
+
 async def add_to_timeline(tx: Transaction, checkout_id: str, at: datetime, event: str, **facts: Any) -> None:
     """Note what happened to a checkout or its order. Facts hold no secrets and no personal data."""
     values = {"checkout_id": checkout_id, "at": at, "event": event, "facts": json.dumps(facts)}
@@ -179,5 +187,12 @@ async def read_timeline(tx: Transaction, checkout_id: str) -> list[TimelineEntry
 
 
 async def count_placing(tx: Transaction) -> int:
-    """How many checkouts are being placed right now; also the cheapest proof that the database answers."""
+    """How many checkouts are being placed right now."""
     return int((await tx.execute(_COUNT_PLACING)).scalar_one())
+
+
+async def prove_writable(tx: Transaction, now: datetime) -> None:
+    """Write a row and take it back: a disk that is full or read-only still answers what it is asked."""
+    name = f"probe {secrets.token_hex(8)}"
+    await tx.execute(_INSERT_QUOTE_CART, {"cart_hash": name, "created_at": now})
+    await tx.execute(_DELETE_QUOTE_CART, {"of_cart": name})

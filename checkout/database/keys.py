@@ -74,4 +74,4 @@ async def drop_old_keys(tx: Transaction, before: datetime) -> int:
 
 
 def _is(name: KeyName) -> dict[str, str]:
-    return {f"is_{field}": value for field, value in asdict(name).items()}
+    return {f"is_{each.name}": getattr(name, each.name) for each in fields(name)}

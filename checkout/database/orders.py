@@ -13,8 +13,10 @@ from checkout.orders import Order
 
 _INSERT = insert(orders)
 _FIND = select(orders.c.document, orders.c.token_hash).where(orders.c.id == bindparam("order_id"))
+_FIND_TO_CHANGE = select(orders.c.document).where(orders.c.id == bindparam("order_id")).with_for_update()
 _FIND_BY_LINK = select(orders.c.document).where(orders.c.link_hash == bindparam("of_link"))
 _FIND_BY_CHECKOUT = select(orders.c.document).where(orders.c.checkout_id == bindparam("of_checkout"))
+_FIND_BY_CART = select(orders.c.document).where(orders.c.cart_hash == bindparam("of_cart"))
 _SAVE = update(orders).where(orders.c.id == bindparam("was_id"))
 
 
@@ -46,6 +48,12 @@ async def find_order(tx: Transaction, order_id: str) -> tuple[Order, str] | None
     return None if row is None else (Order.model_validate_json(row.document), row.token_hash)
 
 
+async def order_to_change(tx: Transaction, order_id: str) -> Order | None:
+    """The order, which nobody else changes before the end of the transaction."""
+    row = (await tx.execute(_FIND_TO_CHANGE, {"order_id": order_id})).first()
+    return None if row is None else Order.model_validate_json(row.document)
+
+
 async def find_order_by_link(tx: Transaction, link_hash: str) -> Order | None:
     row = (await tx.execute(_FIND_BY_LINK, {"of_link": link_hash})).first()
     return None if row is None else Order.model_validate_json(row.document)
@@ -53,6 +61,11 @@ async def find_order_by_link(tx: Transaction, link_hash: str) -> Order | None:
 
 async def order_of_checkout(tx: Transaction, checkout_id: str) -> Order | None:
     row = (await tx.execute(_FIND_BY_CHECKOUT, {"of_checkout": checkout_id})).first()
+    return None if row is None else Order.model_validate_json(row.document)
+
+
+async def order_of_cart(tx: Transaction, cart_hash: str) -> Order | None:
+    row = (await tx.execute(_FIND_BY_CART, {"of_cart": cart_hash})).first()
     return None if row is None else Order.model_validate_json(row.document)
 
 
@@ -64,11 +77,12 @@ async def save_order(tx: Transaction, order: Order, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """Which orders to list: of a brand, by status, changed since, after a place in the list (newest first)."""
+    """Which orders to list, newest first: of a brand, by status, changed since, of one cart, after a place in it."""
 
     brand: str
     status: str | None = None
     since: datetime | None = None
+    cart_hash: str | None = None
     after: tuple[datetime, str] | None = None
     limit: int = 50
 
@@ -81,6 +95,8 @@ async def list_orders(tx: Transaction, wanted: OrderFilter) -> list[Order]:
         conditions.append(columns.status == wanted.status)
     if wanted.since is not None:
         conditions.append(columns.updated_at >= wanted.since)
+    if wanted.cart_hash is not None:
+        conditions.append(columns.cart_hash == wanted.cart_hash)
     if wanted.after is not None:
         at, order_id = wanted.after
         conditions.append(or_(columns.placed_at < at, and_(columns.placed_at == at, columns.id < order_id)))

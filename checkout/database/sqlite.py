@@ -6,21 +6,27 @@ commits all the works that were waiting as one group: one sync to disk serves ma
 
 import asyncio
 import queue
+import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from checkout.database.migrating import migrate
+from checkout.database.files import HeldFiles
+from checkout.database.migrating import Migration, create_schema, migrate
 from checkout.database.transactions import Values, Work, as_settings_fault, as_unavailable, is_unavailability
-from checkout.errors import DatabaseUnavailable, LostRace, SettingsFault
+from checkout.errors import DatabaseUnavailable, LostRace
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 _GROUP = 256  # Works committed together at most, so that a flood does not keep the first one waiting.
 _READERS = 4
@@ -99,24 +105,31 @@ class SqliteDatabase:
         self._readers: ThreadPoolExecutor | None = None
         self._write_engine: Engine | None = None
         self._read_engine: Engine | None = None
-        self._lock: Any = None
+        self._lock: HeldFiles | None = None
 
     async def open(self) -> None:
         """Lock the file, bring an empty database to the present schema and start the threads. Raises SettingsFault."""
         with as_settings_fault(self._path):
             await asyncio.to_thread(self._prepare)
+        log.info("sqlite_library", version=sqlite3.sqlite_version, wal_reset_bug=has_wal_reset_bug())
         self._writer = threading.Thread(target=self._write_groups, name="database-writer", daemon=True)
         self._writer.start()
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="database-reader")
 
-    def _prepare(self) -> None:
+    async def migrate(self, tell: Callable[[Migration], None]) -> None:
+        """Lock the file and bring it to the present schema. Raises SettingsFault."""
+        with as_settings_fault(self._path):
+            await asyncio.to_thread(self._prepare, lambda connection: migrate(connection, tell))
+
+    def _prepare(self, work: Callable[[Connection], None] = create_schema) -> None:
         if not self._in_memory:
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock_file(_lock_of(Path(self._path)))
+            self._lock = HeldFiles(Path(self._path))
         self._write_engine = _sqlite_engine(self._path, writing=True)
         self._read_engine = self._write_engine if self._in_memory else _sqlite_engine(self._path, writing=False)
         with self._write_engine.begin() as connection:
-            migrate(connection)
+            work(connection)
+        if self._lock is not None:
+            self._lock.opened()
 
     async def write(self, work: Work[T]) -> T:
         if self._writer is None:
@@ -135,8 +148,10 @@ class SqliteDatabase:
 
     def _read(self, work: Work[T]) -> T:
         assert self._read_engine is not None  # noqa: S101  For the type checker: there are readers only once it is open.
-        with as_unavailable(), self._read_engine.connect() as connection:
-            return _run_to_end(work, connection)
+        with as_unavailable():
+            self._require_files()
+            with self._read_engine.connect() as connection:
+                return _run_to_end(work, connection)
 
     async def close(self) -> None:
         """Finish the works that wait, then let go of the file; whatever comes later is DatabaseUnavailable."""
@@ -173,13 +188,21 @@ class SqliteDatabase:
             group.append(job)
         return group, False
 
+    def _require_files(self) -> None:
+        if self._lock is not None:
+            self._lock.require()
+
     def _commit(self, group: list[_Job]) -> None:
         """Run and commit a group; its answers go out only when the disk has it."""
         assert self._write_engine is not None  # noqa: S101  For the type checker: the thread starts once it is open.
         try:
-            with as_unavailable(), self._write_engine.begin() as connection:
-                for job in group:
-                    job.run(connection)
+            with as_unavailable():
+                self._require_files()
+                with self._write_engine.begin() as connection:
+                    for job in group:
+                        job.run(connection)
+                # A record counts once the file that has it can be found again.
+                self._require_files()
         except BaseException as failure:
             for job in group:
                 job.answer(failure)
@@ -223,24 +246,10 @@ def _pragmas(*, writing: bool) -> tuple[str, ...]:
     return ("query_only=ON", "wal_autocheckpoint=0", "mmap_size=0")
 
 
-def require_unused(path: Path) -> None:
-    """Raises SettingsFault where a service is running on this SQLite file."""
-    _lock_file(_lock_of(path)).close()
+def has_wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
+    """Whether a SQLite can lose commits when two connections write or checkpoint at once: 3.7.0 to 3.51.2.
 
-
-def _lock_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.lock")
-
-
-def _lock_file(path: Path) -> Any:
-    """Hold the lock beside the database: two services on one file would not see each other's attempts."""
-    import fcntl
-
-    handle = path.open("a")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        line = f"CHECKOUT_DATABASE_URL: another service is running on {path.stem}; stop it, or use PostgreSQL"
-        raise SettingsFault((line,)) from None
-    return handle
+    Ours do not: one connection writes, and it alone checkpoints. https://www.sqlite.org/wal.html#walresetbug
+    """
+    mended = (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51)
+    return (3, 7) <= version < (3, 51, 3) and not mended

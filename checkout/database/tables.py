@@ -158,6 +158,8 @@ upstream_calls = Table(
     Column("begun_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
     Column("outcome", String(40)),
+    # What the upstream calls the request, so that its people can find it.
+    Column("request_id", String(200)),
 )
 _is_commit = upstream_calls.c.call == "cart/commit"
 Index(
@@ -254,3 +256,32 @@ outbox = Table(
     Column("delivered_at", UtcTime),
 )
 Index("ix_outbox_waiting", outbox.c.delivered_at, outbox.c.id)
+
+# What upstreams announced. One row waits per subject, and further notices are counted onto it: a notice only says that
+# there is something to read.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("source", String(20), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("last_received_at", UtcTime, nullable=False),
+    Column("notices", Integer, nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("next_try_at", UtcTime, nullable=False),
+    Column("lease_owner", String(40)),
+    Column("lease_until", UtcTime),
+    Column("applied_at", UtcTime),
+    Column("outcome", String(40)),
+)
+_is_waiting = inbox.c.applied_at.is_(None)
+Index(
+    "uq_inbox_waiting",
+    inbox.c.source,
+    inbox.c.subject,
+    unique=True,
+    sqlite_where=_is_waiting,
+    postgresql_where=_is_waiting,
+)
+Index("ix_inbox_due", inbox.c.applied_at, inbox.c.next_try_at)

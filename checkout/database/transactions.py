@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
+import structlog
 from sqlalchemy import CursorResult, Executable
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -11,11 +12,15 @@ from checkout.errors import DatabaseUnavailable, SettingsFault
 
 T = TypeVar("T")
 
+log = structlog.get_logger(__name__)
+
 Values = Mapping[str, Any]
 
 # What a statement of ours did wrong: asking again later would not help.
 _FAULTS_OF_OURS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 _DATA_EXCEPTION = "22"  # The class of the codes with which PostgreSQL refuses a value.
+# Our statements are right, and somebody took a right or a table away: PostgreSQL calls that a wrong statement.
+_TAKEN_AWAY = {"42501", "42P01"}
 
 
 class Transaction(Protocol):
@@ -57,8 +62,9 @@ def is_storable(text: str) -> bool:
 def is_unavailability(error: BaseException) -> bool:
     """Whether the database itself failed, rather than one statement."""
     if isinstance(error, DBAPIError):
-        refused = str(getattr(error.orig, "sqlstate", None) or "").startswith(_DATA_EXCEPTION)
-        return not (refused or isinstance(error, _FAULTS_OF_OURS))
+        code = str(getattr(error.orig, "sqlstate", None) or "")
+        is_ours = code.startswith(_DATA_EXCEPTION) or isinstance(error, _FAULTS_OF_OURS)
+        return code in _TAKEN_AWAY or not is_ours
     return isinstance(error, PoolTimeoutError | OSError)
 
 
@@ -70,6 +76,7 @@ class as_unavailable:  # noqa: N801  Reads as a statement: `with as_unavailable(
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if error is not None and is_unavailability(error):
+            log.warning("database_unavailable", reason=_reason(error))
             raise DatabaseUnavailable from error
 
 

@@ -37,7 +37,8 @@ _DEFINITE = frozenset({400, 401, 402, 403, 404, 422})
 _DECLINES = frozenset({401, 402})
 _NO_ACCESS = frozenset({401, 403})
 _UNDECIDED = frozenset({408, 425})
-_REQUEST_IDS = ("x-request-id", "request-id", "x-correlation-id")
+# Locally documents none: the usual names, and that of the network in front of it.
+_REQUEST_IDS = ("x-request-id", "request-id", "x-correlation-id", "cf-ray")
 _NO_SUCH_CART = re.compile(r"not (be )?found|(not|n't) exist|no (such )?cart|unknown cart|invalid (cart|hash)", re.I)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import httpx
@@ -18,6 +19,14 @@ Params = Mapping[str, str | int]
 NO_PARAMS: Params = {}
 
 _log = structlog.get_logger("checkout.locally")
+_EMPTY: Mapping[str, str | None] = {}
+# By call, for the task that made them: an answer, a refusal and an error all have one.
+_request_ids: ContextVar[Mapping[str, str | None]] = ContextVar("locally_request_ids", default=_EMPTY)
+
+
+def request_id_of_last(call: str) -> str | None:
+    """What Locally named the last call of this kind that the current task made; None without an answer."""
+    return _request_ids.get().get(call)
 
 
 class Caller:
@@ -86,6 +95,7 @@ class Caller:
             failure = type(error).__name__
             raise
         finally:
+            _request_ids.set({**_request_ids.get(), call: reply and reply.request_id})
             _tell(call, started, reply, failure)
 
 

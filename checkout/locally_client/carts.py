@@ -1,8 +1,12 @@
 """What the Cart API v2 tells about carts and orders."""
 
+from datetime import UTC, datetime
+
 from pydantic import AliasPath, Field
 
 from checkout.locally_client.quirks import Amount, Answer, Count, Flag, Status, StsStatus, Text, Time, Upc
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 # Words that only an order's item can have, from the API's pages and the dashboard's labels.
 ORDERED_STATUSES = frozenset(
@@ -89,6 +93,7 @@ class CartItem(Answer):
     split_retailer: Amount = None
     order_resolution: Text = None
     resolution_notes: Text = None
+    messages: tuple[CartMessage, ...] = ()
 
     @property
     def is_ordered(self) -> bool | None:
@@ -122,7 +127,12 @@ class CartDetail(_Cart):
     updated_at: Time = Field(None, validation_alias=AliasPath("properties", "updated_at"))
     invoice: Text = Field(None, validation_alias=AliasPath("properties", "invoice"), repr=False)
     store_id: Count = Field(None, validation_alias=AliasPath("store", "store_id"))
-    messages: tuple[CartMessage, ...] = ()
+
+    @property
+    def messages(self) -> tuple[CartMessage, ...]:
+        """What was said about any item, oldest first; Locally tells it with each item that it is about."""
+        said = dict.fromkeys(message for item in self.items for message in item.messages)
+        return tuple(sorted(said, key=lambda message: message.created_at or _EVER))
 
 
 class ListedCart(_Cart):

@@ -186,7 +186,11 @@ TIMELINE: BaseModel = schemas.timeline_body((TimelineEntry(_NOW, "placed", {"car
 STORY: BaseModel = schemas.timeline_body(
     (
         TimelineEntry(_NOW, "attempt.commit_begun", {"attempt": _ATTEMPT.id, "status": "committing"}),
-        TimelineEntry(_NOW, "call.cart/commit", {"attempt": _ATTEMPT.id, "outcome": "unknown", "milliseconds": 20000}),
+        TimelineEntry(
+            _NOW,
+            "call.cart/commit",
+            {"attempt": _ATTEMPT.id, "outcome": "unknown", "milliseconds": 20000} | {"request_id": "8d2e1f"},
+        ),
     ),
     masked=False,
 )

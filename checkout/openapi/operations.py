@@ -65,6 +65,7 @@ _PLACING: Errors = (
     errors.ItemRefused,
     errors.AuthorizationUnknown,
     errors.AuthorizationLapsed,
+    errors.Stopping,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -200,7 +201,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "List the orders of the brand, the newest first",
         (Answer(200, "One page of orders in full.", examples.ORDERS),),
         ("secret_key",),
-        ("status", "since", "cursor", "limit"),
+        ("status", "since", "cart_hash", "cursor", "limit"),
         errors=(errors.InvalidField,),
     ),
     Operation(

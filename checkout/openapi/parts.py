@@ -66,6 +66,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             {"type": "string", "format": "date-time"},
             "2026-11-22T00:00:00Z",
         ),
+        _parameter(
+            "query",
+            "cart_hash",
+            "Only the order of this cart.",
+            {"type": "string", "pattern": "^[A-Za-z0-9]{1,64}$"},
+            "CJHF7",
+        ),
         _parameter("query", "cursor", "`next_cursor` of the page before.", _TEXT, "b3JkXzhuQjJ2QzR4WjE"),
         _parameter(
             "query",

@@ -52,15 +52,25 @@ class Service:
         )
         return settled
 
-    def story(self, record_id: str) -> Document:
-        """A checkout or an order, under `record`, and all that happened to it, under `timeline`."""
+    def story(self, name: str) -> Document:
+        """A checkout or an order, under `record`, and all that happened to it, under `timeline`.
+
+        `name` is its id, the hash of its cart or, while it needs looking after, the id of an attempt.
+        """
+        record_id = name if name.startswith(("chk_", "ord_")) else self._find(name)
         kind = "checkouts" if record_id.startswith("chk_") else "orders"
         path = f"/v1/{kind}/{quote(record_id, safe='')}"
-        record = without_rights(self._ask("GET", path))
-        shown = {
-            name: record[name] for name in ("id", "object", "status", "store", "totals", "order") if name in record
-        }
-        return {"record": shown, "timeline": self._timeline(path)}
+        return {"record": shown(self._ask("GET", path)), "timeline": self._timeline(path)}
+
+    def _find(self, name: str) -> str:
+        """The id of the checkout in doubt, or with a hold, or the order that has this attempt or cart."""
+        for waiting in (*self.reviews()["data"], *self.holds()["data"]):
+            if name in {waiting["attempt_id"], waiting["cart_hash"]}:
+                return str(waiting["checkout_id"])
+        orders = [] if name.startswith("att_") else self._ask("GET", f"/v1/orders?cart_hash={quote(name)}")["data"]
+        if not orders:
+            raise not_found(name)
+        return str(orders[0]["id"])
 
     def _timeline(self, path: str) -> list[Document]:
         """Everything that happened; only a checkout's timeline tells the upstream calls, and an order's leads to it."""
@@ -75,10 +85,13 @@ class Service:
             response = self._client.request(method, path, json=body)
         except httpx.TransportError as error:
             origin = str(self._client.base_url).rstrip("/")
-            raise Unreachable(f"no answer from {origin} ({type(error).__name__}); --url names the service") from error
+            raise Unreachable(
+                f"no answer from {origin} ({type(error).__name__}); --url names the service",
+                "if it is stopped, its records can be read: --database FILE",
+            ) from error
         answer = _read(response)
         if not response.is_success:
-            raise _refusal(response.status_code, answer)
+            raise _refusal(response.status_code, answer, path)
         return answer
 
 
@@ -88,16 +101,45 @@ def _read(response: httpx.Response) -> Document:
         answer = response.json()
     except ValueError:
         answer = None
-    if not isinstance(answer, dict):
-        raise Refused(f"this is not the checkout API: it answered {response.status_code} without a JSON object")
+    if not isinstance(answer, dict) or not (response.is_success or "code" in answer):
+        raise Refused(
+            f"this is not the checkout API: {response.url} answered {response.status_code} in another form",
+            "--url names the service alone, without a path",
+        )
     return answer
 
 
-def _refusal(status: int, problem: Document) -> Refused:
-    if problem.get("code") == "unauthenticated":
-        return Refused("the service does not know this key; give its CHECKOUT_SECRET_KEY with --key")
-    lines = [f"{problem.get('detail') or 'refused'} ({problem.get('code') or status})"]
+_NEXT = {
+    "unauthenticated": "the service does not know this key; give its CHECKOUT_SECRET_KEY with --key",
+    "not_allowed": "these commands take the secret key (csk_...): --key, or CHECKOUT_SECRET_KEY",
+    "nothing_to_settle": "`checkout explain ID` tells what became of it",
+    "invalid_field": "`checkout review` and `checkout holds` show the hash of each cart",
+    "database_unavailable": "nothing was decided or lost; try again, and look at the service's log",
+}
+
+
+def not_found(name: str) -> Refused:
+    return Refused(
+        f"nothing is known of {name}",
+        "is it complete (chk_..., ord_..., or the hash of a cart), and of this service?",
+        "`checkout review` and `checkout holds` list what is in doubt",
+    )
+
+
+def shown(record: Document) -> Document:
+    """What is told of a checkout or an order before its story."""
+    kept = without_rights(record)
+    told = ("id", "object", "status", "problems", "store", "totals", "order")
+    return {name: kept[name] for name in told if name in kept}
+
+
+def _refusal(status: int, problem: Document, path: str) -> Refused:
+    code = problem["code"]
+    if code == "not_found" and path.startswith(("/v1/checkouts/", "/v1/orders/")):
+        return not_found(path.split("/")[3])
+    lines = [f"{problem.get('detail') or 'refused'} ({code or status})"]
     lines += [f"{error.get('pointer') or '/'}: {error.get('detail')}" for error in problem.get("errors") or []]
+    lines += [_NEXT[code]] if code in _NEXT else []
     return Refused(*lines)
 
 

@@ -25,13 +25,18 @@ _SENTENCES = {
     "attempt.commit_not_sent": "cart/commit provably never left.",
     "attempt.commit_lost": "What became of cart/commit is not known: there may be an order. It is not sent again.",
     "attempt.order_found": "There is an order.",
-    "attempt.order_absent": "There is no order.",
-    "attempt.evidence_missing": "Reading back did not settle it in time: a person has to decide.",
+    "attempt.order_absent": "It counts as not placed: there is no order, and the checkout is closed for good.",
+    "attempt.evidence_missing": "Reading back did not settle it in time: a person has to decide, unless it still does.",
     "attempt.refused": "The attempt was refused: {code}.",
     "attempt.too_old": "The attempt was too old to go on with, and was given up.",
     "attempt.settled": "A person decided with the key {by}: {decision} (cart {cart_hash}).",
     "order.placed": "The order was placed: {order}, cart {cart_hash}.",
+    "order.found_late": "It turned up after the shopper had been told that there is no order: tell her of {order}.",
     "order.total_differs": "Locally's total differs from ours: {locally} instead of {ours} minor units.",
+}
+_HOLD_STATES = {
+    "possible": "we never learnt whether the card was held.",
+    "open": "Locally said that it is held; no order that we know of uses it.",
 }
 _STANDS = {
     "incomplete": "Something is missing before it can be placed.",
@@ -40,6 +45,11 @@ _STANDS = {
     "placed": "It is placed.",
     "expired": "It is over, without an order.",
     "canceled": "It was given up.",
+}
+# What is said of a checkout that is being placed, by its problem.
+_DOUBTS = {
+    "order_unconfirmed": "There may be an order: it is being read back; a person is asked if that settles nothing.",
+    "order_in_review": "There may be an order, and a person has to decide: `checkout review` shows how.",
 }
 
 
@@ -77,27 +87,58 @@ def sentence(entry: Document) -> str:
 
 
 def _call(call: str, facts: Document) -> str:
+    named = f" (request {facts['request_id']})" if facts.get("request_id") else ""
     if facts["outcome"] is None:
-        return f"    {call} was sent; no end of it is on record."
-    return f"    {call} took {facts['milliseconds']} ms: {str(facts['outcome']).replace('_', ' ')}."
+        return f"    {call} was sent{named}; no end of it is on record."
+    return f"    {call} took {facts['milliseconds']} ms: {str(facts['outcome']).replace('_', ' ')}{named}."
 
 
 def _ending(record: Document) -> str:
     if record["object"] == "order":
         return f"The order is {record['status']}."
     order = record.get("order")
-    return f"The order is {order['id']}, {order['status']}." if order else _STANDS.get(record["status"], "")
+    if order:
+        return f"The order is {order['id']}, {order['status']}."
+    doubts = [_DOUBTS[each["code"]] for each in record.get("problems") or () if each["code"] in _DOUBTS]
+    return doubts[0] if doubts else _STANDS.get(record["status"], "")
 
 
-def tell_reviews(reviews: Document) -> str:
+def tell_reviews(reviews: Document, now: datetime, options: str = "") -> str:
+    """What needs a person, and the commands that decide it; `options` lead them to the same service."""
     if not reviews["data"]:
         return "Nothing needs a person."
-    blocks = [_review(each) for each in reviews["data"]]
-    advice = "Look for each cart at Locally; then: checkout settle ID --placed HASH, or --not-placed."
+    blocks = [f"{_review(each, now)}\n{_decisions(each, options)}" for each in reviews["data"]]
+    advice = (
+        "Look for each cart hash at Locally first (its orders, or its support).\n"
+        "--placed is final; --not-placed closes the checkout for good, and the shopper may start another."
+    )
     return "\n\n".join([*blocks, advice])
 
 
-def _review(review: Document) -> str:
+def _decisions(review: Document, options: str) -> str:
+    checkout_id, cart_hash = review["checkout_id"], review["cart_hash"]
+    return "\n".join(
+        [
+            f"{'to see it all':<16} checkout explain {checkout_id}{options}",
+            f"{'if it is there':<16} checkout settle {checkout_id} --placed {cart_hash or 'HASH'}{options}",
+            f"{'if it is not':<16} checkout settle {checkout_id} --not-placed{options}",
+        ]
+    )
+
+
+def _age(since: str | None, now: datetime) -> str:
+    """` (2 h 05 min ago)`; nothing where the time is not known."""
+    if since is None:
+        return ""
+    minutes = max(0, int((now - datetime.fromisoformat(since)).total_seconds() // 60))
+    hours, rest = divmod(minutes, 60)
+    days, hours_of_day = divmod(hours, 24)
+    if days:
+        return f" ({days} d {hours_of_day} h ago)"
+    return f" ({hours} h {rest:02} min ago)" if hours else f" ({rest} min ago)"
+
+
+def _review(review: Document, now: datetime) -> str:
     last, refused = review["last_read"], review["commit_refused"]
     rows = {
         "checkout": review["checkout_id"],
@@ -105,7 +146,8 @@ def _review(review: Document) -> str:
         "cart hash": review["cart_hash"],
         "amount": f"{money(review['amount'])} ({review['path_to_purchase']})",
         "store": f"{review['store']['id']} {review['store']['name']}",
-        "unknown since": clock(review["since"]),
+        "shopper": _shopper(review["shopper"]),
+        "unknown since": f"{clock(review['since'])}{_age(review['since'], now)}",
         "in review since": clock(review["in_review_since"]),
         "commit": "Locally answered with a clear no" if refused else "its answer was lost",
         "read back": f"{review['reads']} times, {review['healthy_reads']} of them a clear answer without an order",
@@ -113,6 +155,11 @@ def _review(review: Document) -> str:
         "SetupIntent": review["setup_intent_id"] or "none",
     }
     return "\n".join(f"{name:<16} {value}" for name, value in rows.items())
+
+
+def _shopper(shopper: Document) -> str:
+    told = (shopper["first_name"], shopper["last_name"], shopper["email"], shopper["phone"])
+    return " ".join(part for part in told if part) or "unknown"
 
 
 def tell_settled(checkout: Document) -> str:
@@ -124,13 +171,12 @@ def tell_settled(checkout: Document) -> str:
 def tell_holds(holds: Document) -> str:
     if not holds["data"]:
         return "No hold may be open."
-    head = ("HOLD", "STATE", "AMOUNT", "RELEASED BY", "REASON", "CART", "CHECKOUT")
+    head = ("STATE", "AMOUNT", "RELEASED BY", "REASON", "CART", "CHECKOUT")
     rows = [
         (
-            hold["id"],
             hold["state"],
             money(hold["amount"]),
-            clock(hold["release_expected_at"]),
+            hold["release_expected_at"][:10],
             hold["reason"].replace("_", " "),
             hold["cart_hash"] or "-",
             hold["checkout_id"],
@@ -138,7 +184,8 @@ def tell_holds(holds: Document) -> str:
         for hold in holds["data"]
     ]
     totals = ", ".join(money(total) for total in holds["totals"])
-    return "\n".join([*table(head, rows), "", f"{len(rows)} may be open: {totals} in all."])
+    states = [f"{state}: {meaning}" for state, meaning in _HOLD_STATES.items() if state in {row[0] for row in rows}]
+    return "\n".join([*table(head, rows), "", f"{len(rows)} may be open: {totals} in all.", *states])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -29,6 +29,7 @@ from checkout.orders.checkouts import (
     open_status,
     require_open,
 )
+from checkout.orders.hours import answer_deadline, hours_of, opening_spans, zone_of
 from checkout.orders.placed import (
     ItemStatus,
     Order,
@@ -62,9 +63,13 @@ __all__ = [
     "Store",
     "Totals",
     "add_up",
+    "answer_deadline",
     "blocking_problems",
+    "hours_of",
     "normalize_upc",
     "open_status",
+    "opening_spans",
     "order_status",
     "require_open",
+    "zone_of",
 ]

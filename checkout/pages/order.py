@@ -1,21 +1,30 @@
 """The masked order, for whoever holds its link."""
 
 import re
-from datetime import UTC, datetime, time, tzinfo
-from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime
+from typing import Any
 
-import phonenumbers
-from babel.dates import format_datetime, format_time
-from phonenumbers import PhoneNumberFormat
 from starlette.requests import Request
 from starlette.responses import Response
 
-from checkout.database import find_order_by_link
+from checkout.database import Transaction, find_checkout, find_order_by_link
 from checkout.keyring import token_hash
-from checkout.orders import Location, OpeningHours, Order, Store
-from checkout.pages.order_words import ORDER_WORDS, describe_item, describe_next, money_rows
-from checkout.pages.rendering import LOCALE, not_found_page, render_page
+from checkout.orders import Order, PathToPurchase, answer_deadline
+from checkout.pages.branding import brand_of
+from checkout.pages.hours import describe_opening, describe_today, find_zone
+from checkout.pages.languages import Language, choose_language
+from checkout.pages.order_words import (
+    describe_item,
+    describe_next,
+    describe_standing,
+    is_final,
+    money_rows,
+    progress_of,
+    what_to_bring,
+)
+from checkout.pages.policies import page_policy
+from checkout.pages.reaching import address_lines, map_url, read_phone
+from checkout.pages.rendering import not_found_page, render_page
 from checkout.schemas import mask_shopper
 from checkout.state import State
 
@@ -25,84 +34,80 @@ _LINK = re.compile(r"ol_[A-Za-z0-9_-]{43}")
 
 
 async def order_page(request: Request[State]) -> Response:
-    order = await _find_order(request.state, request.path_params["link"])
-    if order is None:
-        return not_found_page(_PRIVATE)
-    zone = find_zone(order.store)
+    found = await _find_order(request.state, request.path_params["link"])
+    asked = request.query_params.get("lang") or (found[1] if found else None)
+    language = _language_for(request, asked)
+    settings = request.state["settings"]
+    headers = {**_PRIVATE, "Content-Security-Policy": page_policy(settings), "Vary": "Accept-Language"}
+    if found is None:
+        return not_found_page(brand_of(settings), headers, language)
+    now = request.state["clock"]()
+    order = with_deadline(found[0], settings.answer_hours, now)
     return render_page(
-        "order.html",
-        headers=_PRIVATE,
-        order=order,
-        shopper=mask_shopper(order.shopper),
-        standing=ORDER_WORDS[order.status],
-        item_words=[describe_item(item.status, order.path_to_purchase) for item in order.items],
-        next_steps=describe_next(order),
-        money_rows=money_rows(order),
-        placed_at=format_moment(order.placed_at, zone),
-        answer_by=format_moment(order.answer_by, zone) if order.answer_by and order.status == "open" else None,
-        today=format_today(order, request.state["clock"]().astimezone(zone)),
-        phone=read_phone(order.store),
-        map_url=_map_url(order.store.location) if order.store.location else None,
+        "checkout/order.html",
+        headers=headers,
+        language=language,
+        appearance="auto",
+        brand=brand_of(settings),
+        **_order_values(order, now, language),
     )
 
 
-async def _find_order(state: State, link: str) -> Order | None:
+def _language_for(request: Request[State], asked: str | None) -> Language:
+    """The language in which she bought, unless the address names another."""
+    settings = request.state["settings"]
+    return choose_language(asked, request.headers.get("accept-language", ""), settings.languages)
+
+
+def with_deadline(order: Order, answer_hours: float, now: datetime) -> Order:
+    """The order with the time by which its store has to answer, as long as that lies ahead."""
+    asked_store = order.status == "open" and order.path_to_purchase is not PathToPurchase.STS
+    due = order.answer_by
+    if due is None and asked_store:
+        due = answer_deadline(order.store, order.placed_at, answer_hours)
+    return order.changed(answer_by=due if due is not None and due > now else None)
+
+
+def _order_values(order: Order, now: datetime, language: Language) -> dict[str, Any]:
+    """What the template shows of the order."""
+    store, zone = order.store, find_zone(order.store)
+    answer_by = order.answer_by if order.status == "open" else None
+    return {
+        "order": order,
+        "shopper": mask_shopper(order.shopper),
+        "standing": describe_standing(order, language),
+        "is_final": is_final(order),
+        "item_words": [describe_item(item.status, order.path_to_purchase, language) for item in order.items],
+        "next_steps": describe_next(order, language),
+        "bring": what_to_bring(order, language),
+        "steps": progress_of(order, language),
+        "again_url": _again_url(order, language) if order.status == "canceled" else None,
+        "money_rows": money_rows(order, language),
+        "moment": lambda moment: language.moment(moment, zone),
+        "placed_at": language.moment(order.placed_at, zone),
+        "answer_by": language.moment(answer_by, zone) if answer_by else None,
+        "today": describe_today(store, now.astimezone(zone), language, told_on=order.placed_at),
+        "opening": describe_opening(store.changed(open_now=None), now, language) if store.hours else None,
+        "phone": read_phone(store),
+        "address": address_lines(store.address),
+        "map_url": map_url(store.location) if store.location else None,
+    }
+
+
+def _again_url(order: Order, language: Language) -> str:
+    """The page to buy the same items at another store."""
+    items = ",".join(f"{item.upc}:{item.quantity}" for item in order.items)
+    return f"/checkout?items={items}&lang={language.tag}"
+
+
+async def _find_order(state: State, link: str) -> tuple[Order, str | None] | None:
+    """The order of a link, and the language in which it was bought."""
     if not _LINK.fullmatch(link):
         return None
-    return await state["database"].read(lambda tx: find_order_by_link(tx, token_hash(link)))
 
+    async def read(tx: Transaction) -> tuple[Order, str | None] | None:
+        order = await find_order_by_link(tx, token_hash(link))
+        checkout = await find_checkout(tx, order.checkout_id) if order else None
+        return None if order is None else (order, checkout[0].locale if checkout else None)
 
-def find_zone(store: Store) -> tzinfo:
-    """The store's time zone; UTC where it is unknown, which the times then say."""
-    try:
-        return ZoneInfo(store.time_zone) if store.time_zone else UTC
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
-
-
-def format_moment(moment: datetime, zone: tzinfo) -> str:
-    """Such as "Sunday, November 22, 2026 at 9:30 AM CST"."""
-    return format_datetime(moment, "EEEE, MMMM d, y 'at' h:mm a zzz", zone, LOCALE)
-
-
-def format_today(order: Order, now: datetime) -> str | None:
-    """The hours on the day of `now` (local time), such as "Sunday, 11:00 AM to 5:00 PM"; None where unknown."""
-    day = format_datetime(now, "EEEE", locale=LOCALE)
-    hours = next((each for each in order.store.hours if each.day == now.weekday()), None)
-    if hours is not None:
-        return f"{day}, {_format_span(hours)}"
-    # What Locally said of "today" was said of the day on which the order was placed.
-    is_same_day = order.placed_at.astimezone(now.tzinfo).date() == now.date()
-    return f"{day}, {order.store.today_hours}" if is_same_day and order.store.today_hours else None
-
-
-def _format_span(hours: OpeningHours) -> str:
-    if hours.opens is None or hours.closes is None:
-        return "closed"
-    opens, closes = (
-        format_time(time.fromisoformat(text), "h:mm a", locale=LOCALE) for text in (hours.opens, hours.closes)
-    )
-    return f"{opens} to {closes}"
-
-
-class Phone(NamedTuple):
-    """A phone number to read, and to dial where it is one."""
-
-    text: str
-    dial: str | None
-
-
-def read_phone(store: Store) -> Phone | None:
-    """The store's phone; Locally has it as somebody typed it, so its country says how to read it."""
-    if not store.phone:
-        return None
-    try:
-        number = phonenumbers.parse(store.phone, store.address.country)
-    except phonenumbers.NumberParseException:
-        return Phone(store.phone, None)
-    text = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
-    return Phone(text, phonenumbers.format_number(number, PhoneNumberFormat.E164))
-
-
-def _map_url(at: Location) -> str:
-    return f"https://www.openstreetmap.org/?mlat={at.lat}&mlon={at.lng}#map=17/{at.lat}/{at.lng}"
+    return await state["database"].read(read)

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from checkout.errors import CheckoutError
+from checkout.pages.branding import brand_of
 from checkout.pages.rendering import not_found_page, render_page
 from checkout.problems import TABLE, Next
 from checkout.state import State
@@ -37,7 +38,9 @@ class Explanation(NamedTuple):
 
 async def problem_page(request: Request[State]) -> Response:
     explanation = EXPLANATIONS.get(request.path_params["code"])
-    return not_found_page() if explanation is None else render_page("problem.html", problem=explanation)
+    if explanation is None:
+        return not_found_page(brand_of(request.state["settings"]))
+    return render_page("problem.html", problem=explanation)
 
 
 def _explain_all() -> dict[str, Explanation]:

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from babel.numbers import format_currency
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context
+from jinja2.runtime import Context
 from starlette.responses import Response
 
-from checkout.money import Money
-
-LOCALE = "en_US"  # The language of the pages; it names the currency wherever "$" alone would leave it open.
+from checkout.pages.branding import BrandView
+from checkout.pages.languages import ENGLISH, Language
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -27,12 +26,20 @@ def find_folder(name: str, package: Path = Path(__file__).parent.parent) -> Path
     return shipped if shipped.is_dir() else package.parent / name
 
 
-def format_money(money: Money) -> str:
-    return format_currency(money.to_decimal(), money.currency, locale=LOCALE)
+@pass_context
+def _say(context: Context, text: str) -> str:
+    language: Language = context["language"]
+    return language.say(text)
+
+
+@pass_context
+def _say_many(context: Context, one: str, many: str, num: int) -> str:
+    language: Language = context["language"]
+    return language.words.ngettext(one, many, num)
 
 
 def _load_templates() -> dict[str, Template]:
-    """Every template, compiled once."""
+    """Every template, compiled once; its words are looked up in the language that it is rendered in."""
     environment = Environment(
         loader=FileSystemLoader(find_folder("templates")),
         autoescape=True,
@@ -40,20 +47,27 @@ def _load_templates() -> dict[str, Template]:
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    environment.filters["money"] = format_money
+    environment.install_gettext_callables(_say, _say_many, newstyle=True)  # type: ignore[attr-defined]  # Of i18n.
     return {name: environment.get_template(name) for name in environment.list_templates()}
 
 
 _TEMPLATES = _load_templates()
 
 
-def render_page(template: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> Response:
+def render_page(
+    template: str,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    language: Language = ENGLISH,
+    **values: Any,
+) -> Response:
     """A page as it is sent; `headers` come on top of those of every page."""
-    content = _TEMPLATES[template].render(values)
+    content = _TEMPLATES[template].render(values, language=language)
     return Response(content, status, {**_HEADERS, **(headers or {})}, "text/html")
 
 
-def not_found_page(headers: dict[str, str] | None = None) -> Response:
+def not_found_page(brand: BrandView, headers: dict[str, str] | None = None, language: Language = ENGLISH) -> Response:
     """The 404 in plain words; whatever is missing, it reads the same."""
-    return render_page("not_found.html", 404, headers)
+    return render_page("checkout/not_found.html", 404, headers, language, brand=brand, appearance="auto")

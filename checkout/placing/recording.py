@@ -5,8 +5,9 @@ from datetime import datetime
 
 import structlog
 
-from checkout.attempts import Attempt, AttemptEvent, AttemptStatus
+from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, next_late_look
 from checkout.database import (
+    Look,
     OrderTokens,
     Transaction,
     add_to_timeline,
@@ -26,11 +27,13 @@ from checkout.database import (
 )
 from checkout.errors import CardDeclined, CheckoutError, LostRace, RefusedUpstream
 from checkout.keyring import token_hash
+from checkout.locally_client import request_id_of_last
 from checkout.orders import Checkout, CheckoutStatus, Order
+from checkout.placing.emergency import Entry
 from checkout.placing.new_orders import new_order
 from checkout.placing.outcomes import IN_REVIEW, UNCONFIRMED, outcome_of, write_refusal
 from checkout.placing.taking_up import MOST_VALIDATES
-from checkout.placing.writing import Decision, Holds, Look, Writer, key_of
+from checkout.placing.writing import READ_INTENT, Decision, Holds, Writer, key_of
 
 VALIDATE, COMMIT = "cart/validate", "cart/commit"
 # What has to have happened before validate is sent, and which of it is next.
@@ -45,15 +48,18 @@ log = structlog.get_logger(__name__)
 class Recorder(Writer):
     """Writes what happened to an attempt."""
 
-    async def begin_validate(self, was: Attempt, checkout: Checkout) -> tuple[Attempt, Checkout]:
+    async def begin_validate(
+        self, was: Attempt, checkout: Checkout, look: Look | None = None
+    ) -> tuple[Attempt, Checkout]:
         """Mark, durably, that validate is about to be sent; the key now belongs to this body.
 
-        `checkout` has the prices that are sent.
+        `checkout` has the prices that are sent; `look` is the one at the SetupIntent, where it was made just now.
         """
         now = self._clock()
         events = _TO_VALIDATE[_TO_VALIDATE.index(_NEXT_TO_VALIDATE[was.status]) :]
 
         async def work(tx: Transaction) -> tuple[Attempt, Checkout]:
+            await self._note_look(tx, was, look, READ_INTENT)
             begun = await self._step(tx, was, *events, now=now, validate_tries=was.validate_tries + 1)
             if was.setup_intent_id is not None:
                 await count_validate(tx, was.setup_intent_id, +1)
@@ -81,34 +87,41 @@ class Recorder(Writer):
         """Back to before validate: it was not sent, or it held nothing and the price has fallen."""
         now = self._clock()
         falls = was.price_falls + (event is AttemptEvent.PRICE_FELL)
+        request_id = request_id_of_last(VALIDATE)
 
         async def work(tx: Transaction) -> None:
             await self._step(tx, was, event, now=now, price_falls=falls)
             await self._uncount(tx, was)
-            await end_call(tx, was.id, VALIDATE, now, event)
+            await end_call(tx, was.id, VALIDATE, now, event, request_id)
             if checkout is not None:
                 await save_checkout(tx, checkout, checkout)
 
         await self._insist(was.id, work)
 
     async def holds_placed(self, was: Attempt, cart_hash: str, cart_jwt: str, locally_session: str | None) -> Attempt:
-        now = self._clock()
+        now, request_id = self._clock(), request_id_of_last(VALIDATE)
         sealed = self._keyring.seal(json.dumps([cart_jwt, locally_session]).encode(), f"cart jwt {was.id}")
 
         async def work(tx: Transaction) -> Attempt:
             values = {"cart_hash": cart_hash, "cart_jwt": sealed, "validated_at": now}
             moved = await self._step(tx, was, AttemptEvent.HOLDS_PLACED, now=now, **values)
-            await end_call(tx, was.id, VALIDATE, now, "holds_placed")
+            await end_call(tx, was.id, VALIDATE, now, "holds_placed", request_id)
             return moved
 
-        return await self._insist(was.id, work)
+        return await self._insist(was.id, work, Entry(was.id, "validated", cart_hash, None))
 
-    def open_cart_jwt(self, attempt: Attempt) -> tuple[str, str | None] | None:
-        """What commits the attempt's cart: Locally's JWT, and the session if there was one."""
-        if attempt.cart_jwt is None:
-            return None
-        cart_jwt, locally_session = json.loads(self._keyring.unseal(attempt.cart_jwt, f"cart jwt {attempt.id}"))
-        return cart_jwt, locally_session
+    async def holds_remembered(self, attempt_id: str, cart_hash: str) -> None:
+        """The holds that the emergency journal tells of; without the JWT they can only lapse. Raises LostRace."""
+        now = self._clock()
+
+        async def work(tx: Transaction) -> None:
+            was = await find_attempt(tx, attempt_id)
+            if was is None or was.status is not AttemptStatus.VALIDATING:
+                raise LostRace
+            await self._step(tx, was, AttemptEvent.HOLDS_PLACED, now=now, cart_hash=cart_hash, validated_at=now)
+            await end_call(tx, was.id, VALIDATE, now, "holds_placed")
+
+        await self._database.write(work)
 
     async def commit_not_sent(self, was: Attempt) -> None:
         now = self._clock()
@@ -119,14 +132,14 @@ class Recorder(Writer):
 
         await self._insist(was.id, work)
 
-    async def commit_lost(self, was: Attempt, next_read_at: datetime, *, refused: bool) -> None:
+    async def commit_lost(self, was: Attempt, next_read_at: datetime | None, *, refused: bool) -> None:
         """Whether there is an order is unknown: the shopper is told to wait, and we read back."""
-        now = self._clock()
+        now, request_id = self._clock(), request_id_of_last(COMMIT)
 
         async def work(tx: Transaction) -> None:
             values = {"unknown_since": now, "next_read_at": next_read_at, "commit_refused": refused}
             await self._step(tx, was, AttemptEvent.COMMIT_LOST, now=now, **values)
-            await end_call(tx, was.id, COMMIT, now, "refused" if refused else "unknown")
+            await end_call(tx, was.id, COMMIT, now, "refused" if refused else "unknown", request_id)
             checkout = await get_checkout(tx, was.checkout_id)
             await save_checkout(tx, checkout, checkout.changed(notice=UNCONFIRMED))
             # They stay on the books until an order is found that they belong to.
@@ -136,21 +149,23 @@ class Recorder(Writer):
         await self._insist(was.id, work)
 
     async def note_read(self, was: Attempt, noted: Attempt, look: Look | None = None) -> None:
-        """One more read-back that settled nothing."""
+        """One more read-back that settled nothing; since when it is in review, or not placed, stays as it is."""
+        if was.status is AttemptStatus.UNKNOWN:
+            noted = noted.changed(updated_at=self._clock())
 
         async def work(tx: Transaction) -> None:
-            await save_attempt(tx, was, noted.changed(updated_at=self._clock()))
+            await save_attempt(tx, was, noted)
             await self._note_look(tx, was, look)
 
         await self._database.write(work)
 
-    async def review(self, was: Attempt, look: Look | None = None) -> None:
-        """A person has to decide."""
+    async def review(self, was: Attempt, noted: Attempt, look: Look | None = None) -> None:
+        """A person has to decide, unless going on to read back does; `noted` has what the reads have shown so far."""
         log.error("attempt_in_review", attempt=was.id, checkout=was.checkout_id)
         now = self._clock()
 
         async def work(tx: Transaction) -> None:
-            await self._step(tx, was, AttemptEvent.EVIDENCE_MISSING, now=now)
+            await self._step(tx, noted, AttemptEvent.EVIDENCE_MISSING, now=now)
             await self._note_look(tx, was, look)
             checkout = await get_checkout(tx, was.checkout_id)
             await save_checkout(tx, checkout, checkout.changed(notice=IN_REVIEW))
@@ -159,19 +174,29 @@ class Recorder(Writer):
         await self._insist(was.id, work)
 
     async def reject(
-        self, was: Attempt, error: CheckoutError, *, checkout: Checkout | None = None, holds: Holds | None = None
+        self,
+        was: Attempt,
+        error: CheckoutError,
+        *,
+        checkout: Checkout | None = None,
+        holds: Holds | None = None,
+        look: Look | None = None,
     ) -> None:
-        """The attempt ends with a no; the checkout is open again, as `checkout` says it is now."""
+        """The attempt ends with a no; the checkout is open again, as `checkout` says it is now.
+
+        `look` is the one at the SetupIntent, where it was made just now.
+        """
         now = self._clock()
-        declined = isinstance(error, CardDeclined)
+        declined, request_id = isinstance(error, CardDeclined), request_id_of_last(VALIDATE)
         if isinstance(error, RefusedUpstream):  # Ours to mend, and every shopper meets it.
             log.error("refused_upstream", attempt=was.id, status=was.status, error_code=error.error_code)
 
         async def work(tx: Transaction) -> None:
+            await self._note_look(tx, was, look, READ_INTENT)
             ended = await self._step(tx, was, AttemptEvent.REFUSED, now=now, refusal=write_refusal(error))
             open_again = await self._reopen(tx, was, now, checkout)
             if was.status is AttemptStatus.VALIDATING:
-                await end_call(tx, was.id, VALIDATE, now, error.code)
+                await end_call(tx, was.id, VALIDATE, now, error.code, request_id)
                 if not declined and holds is None:
                     await self._uncount(tx, was)
             if declined and was.setup_intent_id is not None:
@@ -186,7 +211,7 @@ class Recorder(Writer):
 
     async def give_up(self, was: Attempt, event: AttemptEvent, holds: Holds | None) -> None:
         """The attempt ends without an order, and the shopper may try again with the same key."""
-        now = self._clock()
+        now, request_id = self._clock(), request_id_of_last(VALIDATE)
 
         async def work(tx: Transaction) -> None:
             use = await intent_use(tx, was.setup_intent_id) if was.setup_intent_id else None
@@ -194,7 +219,7 @@ class Recorder(Writer):
             refusal = json.dumps({"next_step": "new_card" if last else None})
             await self._step(tx, was, event, now=now, refusal=refusal)
             if was.status is AttemptStatus.VALIDATING:
-                await end_call(tx, was.id, VALIDATE, now, "unknown")
+                await end_call(tx, was.id, VALIDATE, now, "unknown", request_id)
             checkout = await self._reopen(tx, was, now, None)
             await self._book(tx, was, checkout, holds, now)
             if was.status in {AttemptStatus.RECEIVED, AttemptStatus.CHECKED, AttemptStatus.INTENT_VERIFIED}:
@@ -205,13 +230,17 @@ class Recorder(Writer):
         await self._insist(was.id, work)
 
     async def not_placed(self, was: Attempt, look: Look | None = None, *, decision: Decision | None = None) -> None:
-        """It is proven, or decided by a person, that there is no order: the checkout is closed for good."""
+        """It is proven, or decided by a person, that there is no order: the checkout is closed for good.
+
+        An order may turn up all the same, so a few more looks are planned.
+        """
         now = self._clock()
+        next_look = next_late_look(now, self._spans, now, answered=True)
 
         async def work(tx: Transaction) -> None:
             await self._note_look(tx, was, look)
             await self._audit(tx, was, decision, now)
-            ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now=now)
+            ended = await self._step(tx, was, AttemptEvent.ORDER_ABSENT, now=now, next_read_at=next_look)
             checkout = await get_checkout(tx, was.checkout_id)
             closed = checkout.changed(status=CheckoutStatus.EXPIRED, not_placed=True, notice=None, ended_at=now)
             saved = await save_checkout(tx, checkout, closed)
@@ -229,34 +258,43 @@ class Recorder(Writer):
     ) -> Order:
         """There is an order. Whatever the attempt's status became meanwhile, this is what counts.
 
-        Raises LostRace if that is known already, or if a person decided meanwhile.
+        Found after it counted as not placed, it is the closed checkout's all the same; what was answered then stays as
+        it is. Raises LostRace if it is known already.
         """
-        now = self._clock()
+        now, request_id = self._clock(), request_id_of_last(COMMIT)
+        emergency = Entry(attempt_id, "placed", None, locally_order_url)
 
         async def work(tx: Transaction) -> Order:
             was = await find_attempt(tx, attempt_id)
             if was is None or was.status is AttemptStatus.PLACED:
                 raise LostRace
-            if was.status is AttemptStatus.NOT_PLACED:  # A person decided so, while we read.
-                log.error("order_after_not_placed", attempt=was.id, checkout=was.checkout_id)
-                raise LostRace
+            is_late = was.status is AttemptStatus.NOT_PLACED
             await self._note_look(tx, was, look)
             await self._audit(tx, was, decision, now)
             ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now=now)
-            await end_call(tx, was.id, COMMIT, now, "placed")
+            await end_call(tx, was.id, COMMIT, now, "placed", request_id)
             checkout = await get_checkout(tx, was.checkout_id)
             order = new_order(was, checkout, locally_order_url, now)
             await insert_order(tx, order, was.id, self._tokens(order))
-            closed = checkout.changed(status=CheckoutStatus.PLACED, notice=None, ended_at=now)
+            closed = checkout.changed(status=CheckoutStatus.PLACED, not_placed=False, notice=None, ended_at=now)
             saved = await save_checkout(tx, checkout, closed)
             await delete_holds(tx, was.id)
             await put_event(tx, was.brand, "checkout.placed", was.checkout_id, now)
             facts = {"order": order.id, "checkout": checkout.id, "cart_hash": order.cart_hash}
             await add_to_timeline(tx, checkout.id, now, "order.placed", **facts)
-            await self._store_answer(tx, ended, outcome_of(ended, saved, order))
+            if is_late:
+                await self._tell_late(tx, was, order, now)
+            else:
+                await self._store_answer(tx, ended, outcome_of(ended, saved, order))
             return order
 
-        return await self._insist(attempt_id, work)
+        return await self._insist(attempt_id, work, emergency)
+
+    async def _tell_late(self, tx: Transaction, was: Attempt, order: Order, now: datetime) -> None:
+        """The shopper was told that there is no order, and there is one: the brand has to hear of it."""
+        log.error("order_after_not_placed", attempt=was.id, checkout=was.checkout_id, order=order.id)
+        await put_event(tx, was.brand, "order.found_late", order.id, now)
+        await add_to_timeline(tx, was.checkout_id, now, "order.found_late", order=order.id)
 
     def _tokens(self, order: Order) -> OrderTokens:
         return OrderTokens(

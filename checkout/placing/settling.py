@@ -1,13 +1,24 @@
 """A person's decision about an attempt in doubt: made in the transaction in which a proof would be recorded."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from checkout.attempts import Attempt
-from checkout.database import Database, Transaction, get_checkout, live_attempt, order_of_checkout
+from checkout.database import (
+    Database,
+    Transaction,
+    get_checkout,
+    live_attempt,
+    not_placed_attempt,
+    order_of_checkout,
+)
 from checkout.errors import FieldError, InvalidField, LostRace, NothingToSettle
 from checkout.orders import Order
 from checkout.placing.recording import Recorder
-from checkout.placing.writing import IN_DOUBT, Decision
+from checkout.placing.writing import Decision, may_decide
+
+# From unknown over review and not_placed to placed: an attempt in doubt cannot move more often.
+_MOST_MOVES = 3
 
 
 class Settling:
@@ -23,10 +34,11 @@ class Settling:
 
         Raises NothingToSettle, InvalidField (the hash is not that of the attempt's cart), LostRace.
         """
-        try:
-            await self._settle(checkout_id, decision)
-        except LostRace:  # Reading back moved the attempt at the same moment: look at what it is now.
-            await self._settle(checkout_id, decision)
+        for _ in range(_MOST_MOVES):
+            with suppress(LostRace):  # It moved at the same moment: look at what it is now.
+                await self._settle(checkout_id, decision)
+                return
+        await self._settle(checkout_id, decision)
 
     async def _settle(self, checkout_id: str, decision: Decision) -> None:
         attempt = await self._database.read(lambda tx: _in_doubt(tx, checkout_id, decision))
@@ -40,10 +52,11 @@ class Settling:
 
 async def _in_doubt(tx: Transaction, checkout_id: str, decision: Decision) -> Attempt | None:
     """The attempt to decide; None where the decision is the truth already. Raises NothingToSettle, InvalidField."""
-    attempt = await live_attempt(tx, checkout_id)
-    if attempt is None and await _is_true(tx, checkout_id, decision):
+    live = await live_attempt(tx, checkout_id)
+    if live is None and await _is_true(tx, checkout_id, decision):
         return None
-    if attempt is None or attempt.status not in IN_DOUBT:
+    attempt = live or await not_placed_attempt(tx, checkout_id)
+    if attempt is None or not may_decide(attempt, decision):
         raise NothingToSettle
     if decision.cart_hash not in {None, attempt.cart_hash}:
         detail = "This is not the hash of the cart that was validated for this checkout."

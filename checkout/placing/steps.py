@@ -1,15 +1,13 @@
 """The steps of an attempt: write, call, write. Running them again from any status is the recovery."""
 
 import asyncio
-import random
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-import structlog
-
 from checkout.assessing import Assessment, Assessor
-from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, ReadBackSpans, judge, next_read, note_read
+from checkout.attempts import READ_BACK_IN, Attempt, AttemptEvent, AttemptStatus
+from checkout.database import Look
 from checkout.errors import (
     CartRefused,
     CheckoutError,
@@ -26,7 +24,7 @@ from checkout.errors import (
     UpstreamError,
 )
 from checkout.locally_client import CartToValidate, ItemToValidate, LocallyClient, ValidatedCart
-from checkout.orders import Checkout, Order, PriceSource
+from checkout.orders import Checkout, PriceSource
 from checkout.placing.judging import (
     doubt_given,
     keep_right,
@@ -37,49 +35,43 @@ from checkout.placing.judging import (
     short_lines,
     with_assessment,
 )
+from checkout.placing.reading_back import ReadingBack
 from checkout.placing.recording import Recorder
-from checkout.placing.writing import Holds, Look
+from checkout.placing.writing import Holds
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
 
 # A price that keeps falling between quote and validate is a fault of the upstream's, not a bargain to chase.
 _MOST_PRICE_FALLS = 2
 _TRIES_WHEN_NOT_SENT = 2
-# What a read-back showed, in the words of the journal.
-_SHOWED = {True: "order", False: "no_order", None: "no_answer"}
+_SUCCEEDED = "succeeded"  # In Stripe's words: the card is saved.
 _ORDER_PATH = re.compile(r"/order/[A-Za-z0-9]{2,64}/[A-Za-z0-9]{2,64}")
-
-log = structlog.get_logger(__name__)
-
-SleepUntil = Callable[[datetime], Awaitable[bool]]
 
 
 class Steps:
-    """What to do next for an attempt, by its status. `on_placed` learns of each order, and may fail."""
+    """What to do next for an attempt, by its status. `sent` are the attempts that have sent what touches a card."""
 
     def __init__(
         self,
         recorder: Recorder,
+        reading_back: ReadingBack,
         assessor: Assessor,
         locally: LocallyClient,
         stripe: StripeClient,
         settings: Settings,
         *,
         clock: Callable[[], datetime],
-        sleep_until: SleepUntil,
         is_stopping: Callable[[], bool],
-        on_placed: Callable[[Order], Awaitable[None]],
     ) -> None:
         self._recorder = recorder
+        self._reading_back = reading_back
         self._assessor = assessor
         self._locally = locally
         self._stripe = stripe
         self._settings = settings
+        self.sent: set[str] = set()
         self._clock = clock
-        self._sleep_until = sleep_until
         self._is_stopping = is_stopping
-        self._on_placed = on_placed
-        self._spans = read_back_spans(settings)
         self._by_status: dict[AttemptStatus, Callable[[Attempt, Checkout], Awaitable[None]]] = {
             AttemptStatus.RECEIVED: self._prepare,
             AttemptStatus.CHECKED: self._prepare,
@@ -88,12 +80,14 @@ class Steps:
             AttemptStatus.VALIDATED: self._commit,
             AttemptStatus.COMMITTING: self._resume_committing,
             AttemptStatus.UNKNOWN: self._read_back,
+            AttemptStatus.REVIEW: self._read_back,
+            AttemptStatus.NOT_PLACED: self._look_late,
         }
 
     async def take(self, attempt: Attempt, checkout: Checkout) -> bool:
         """Take the next step; False when there is none to take. Raises LostRace when somebody else took it."""
         step = self._by_status.get(attempt.status)
-        if step is None:
+        if step is None or (attempt.status in READ_BACK_IN and not self._reading_back.is_due(attempt)):
             return False
         await step(attempt, checkout)
         return True
@@ -103,37 +97,41 @@ class Steps:
         if self._age(attempt.created_at) > self._settings.attempt_young:
             await self._recorder.give_up(attempt, AttemptEvent.TOO_OLD, None)
             return
-        assessed, verified = await asyncio.gather(
-            self._assessor.reassess(checkout), self._verify_intent(attempt, checkout), return_exceptions=True
+        assessed, look = await asyncio.gather(
+            self._assessor.reassess(checkout), self._look_at_intent(attempt, checkout), return_exceptions=True
         )
-        for failure in (assessed, verified):
+        for failure in (assessed, look):
             if isinstance(failure, CheckoutError) and not isinstance(failure, DatabaseUnavailable):
                 await self._reject(attempt, checkout, failure)
                 return
             if isinstance(failure, BaseException):
                 raise failure
         assert isinstance(assessed, Assessment)  # noqa: S101  For the type checker: failures are gone by now.
+        assert not isinstance(look, BaseException)  # noqa: S101  Likewise.
         fresh = with_assessment(checkout, assessed)
+        if look is not None and look.showed != _SUCCEEDED:
+            await self._recorder.reject(attempt, SetupIntentInvalid(), look=look)
+            return
         objection = object_to(fresh, attempt)
         if objection is not None:
-            await self._recorder.reject(attempt, objection, checkout=fresh)
+            await self._recorder.reject(attempt, objection, checkout=fresh, look=look)
             return
-        await self._send_validate(attempt, fresh)
+        await self._send_validate(attempt, fresh, look)
 
-    async def _verify_intent(self, attempt: Attempt, checkout: Checkout) -> None:
-        """Raises SetupIntentInvalid unless Stripe says that this card entry is ours and succeeded."""
+    async def _look_at_intent(self, attempt: Attempt, checkout: Checkout) -> Look | None:
+        """What Stripe says of this card entry: `succeeded` if it may be used; None where nobody has to be asked."""
         if attempt.setup_intent_id is None or attempt.external_intent:
-            return
-        account = checkout.payment.account if checkout.payment else None
+            return None
+        account, begun = checkout.payment.account if checkout.payment else None, self._clock()
         intent = await self._stripe.read_setup_intent(attempt.setup_intent_id, account)
-        if (
-            intent is None
-            or intent.status != "succeeded"
-            or intent.livemode != (self._settings.mode == "live")
-            or intent.metadata.get("checkout_id") != checkout.id
-            or "card" not in intent.payment_method_types
-        ):
-            raise SetupIntentInvalid
+        if intent is None:
+            return Look(begun, self._clock(), "unknown_there")
+        is_ours = (
+            intent.livemode == (self._settings.mode == "live")
+            and intent.metadata.get("checkout_id") == checkout.id
+            and "card" in intent.payment_method_types
+        )
+        return Look(begun, self._clock(), intent.status[:40] if is_ours else "not_ours", intent.request_id)
 
     async def _validate(self, attempt: Attempt, checkout: Checkout) -> None:
         """Once more: the first try provably never left, or held nothing."""
@@ -142,9 +140,12 @@ class Steps:
         else:
             await self._send_validate(attempt, checkout)
 
-    async def _send_validate(self, attempt: Attempt, checkout: Checkout) -> None:
+    async def _send_validate(self, attempt: Attempt, checkout: Checkout, look: Look | None = None) -> None:
         """Place the holds. Only a call that provably never left is sent again."""
-        begun, checkout = await self._recorder.begin_validate(attempt, checkout)
+        if self._is_stopping():  # Nothing is held yet, and the next process begins afresh.
+            return
+        begun, checkout = await self._recorder.begin_validate(attempt, checkout, look)
+        self.sent.add(attempt.id)
         try:
             cart = await self._locally.validate_cart(self._cart(begun, checkout))
         except NotSent as error:
@@ -252,24 +253,20 @@ class Steps:
         except UpstreamError:
             await self._commit_lost(begun, refused=False)
         else:
-            await self._placed(begun, self._order_url(committed.target_uri))
+            await self._reading_back.placed(begun, self._order_url(committed.target_uri))
 
     async def _commit_lost(self, attempt: Attempt, *, refused: bool) -> None:
-        await self._recorder.commit_lost(attempt, self._next_read(attempt), refused=refused)
+        await self._recorder.commit_lost(attempt, self._reading_back.next_read(attempt), refused=refused)
 
     async def _resume_committing(self, attempt: Attempt, _checkout: Checkout) -> None:
         """We ended between mark and answer: whether there is an order must be read back."""
         await self._commit_lost(attempt, refused=False)
 
-    async def _placed(self, attempt: Attempt, order_url: str | None, look: Look | None = None) -> None:
-        await self.read_order(await self._recorder.placed(attempt.id, order_url, look))
+    async def _read_back(self, attempt: Attempt, _checkout: Checkout) -> None:
+        await self._reading_back.look(attempt)
 
-    async def read_order(self, order: Order) -> None:
-        """Let `on_placed` learn of a new order; the order stands whether that succeeds or not."""
-        try:
-            await self._on_placed(order)
-        except CheckoutError as error:
-            log.warning("order_not_read", order=order.id, code=error.code)
+    async def _look_late(self, attempt: Attempt, checkout: Checkout) -> None:
+        await self._reading_back.look_late(attempt, checkout)
 
     def _order_url(self, target_uri: str | None) -> str | None:
         """The shopper's page at Locally. Anything but the documented form could lead elsewhere and is dropped."""
@@ -277,49 +274,6 @@ class Steps:
             return None
         return f"{self._settings.locally_base_url}{target_uri}"
 
-    async def _read_back(self, attempt: Attempt, _checkout: Checkout) -> None:
-        """Look for the order, when its time has come, and judge what all the looks have shown."""
-        if attempt.next_read_at is not None and not await self._sleep_until(attempt.next_read_at):
-            return
-        begun = self._clock()
-        found = await self._look(attempt)
-        now = self._clock()
-        look = Look(begun, now, _SHOWED[found])
-        if found:
-            await self._placed(attempt, None, look)
-            return
-        noted = note_read(attempt, healthy=found is False, now=now)
-        verdict = judge(noted, self._spans, now)
-        if verdict is AttemptEvent.ORDER_ABSENT:
-            await self._recorder.not_placed(attempt, look)
-        elif verdict is AttemptEvent.EVIDENCE_MISSING:
-            await self._recorder.review(noted, look)
-        else:
-            await self._recorder.note_read(attempt, noted.changed(next_read_at=self._next_read(noted)), look)
-
-    async def _look(self, attempt: Attempt) -> bool | None:
-        """Whether Locally shows an order: True, False (a healthy answer without one), None (no clear answer)."""
-        if attempt.cart_hash is None:
-            return None
-        try:
-            cart = await self._locally.read_cart(attempt.cart_hash)
-        except CheckoutError as error:
-            log.info("read_back_failed", attempt=attempt.id, code=error.code)
-            return None
-        return False if cart is None else cart.is_ordered
-
-    def _next_read(self, attempt: Attempt) -> datetime:
-        return next_read(attempt, self._spans, self._clock(), random.random())  # noqa: S311  Only spreads the load.
-
     def _age(self, since: datetime) -> float:
-        return (self._clock() - since).total_seconds()
-
-
-def read_back_spans(settings: Settings) -> ReadBackSpans:
-    return ReadBackSpans(
-        delays=settings.readback_delays,
-        interval=settings.readback_interval,
-        until=settings.readback_until,
-        not_placed_after=settings.not_placed_after,
-        not_placed_after_refusal=settings.not_placed_after_refusal,
-    )
+        """Seconds since a time. After a clock was set back nobody knows; then it is taken to be as far away."""
+        return abs((self._clock() - since).total_seconds())

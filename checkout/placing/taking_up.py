@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 from checkout.attempts import Attempt, AttemptStatus
 from checkout.database import (
+    KeyRow,
     Transaction,
     add_to_timeline,
     find_attempt,
+    find_key,
     get_checkout,
     insert_attempt,
     intent_use,
@@ -18,17 +20,19 @@ from checkout.database import (
 )
 from checkout.errors import (
     AlreadyPlacing,
+    CheckoutError,
     FieldError,
     Incomplete,
     InvalidField,
     KeyMismatch,
     LostRace,
     PriceChanged,
+    RequestInProgress,
     SetupIntentInvalid,
 )
 from checkout.idempotency import Answer, Claim, KeyBook
 from checkout.money import Money
-from checkout.orders import Checkout, CheckoutStatus, blocking_problems, require_open
+from checkout.orders import Checkout, CheckoutStatus, Order, blocking_problems, require_open
 from checkout.placing.outcomes import Outcome
 
 # Two per SetupIntent may reach the card; the second only when the first one's answer was lost.
@@ -65,24 +69,35 @@ class TakingUp:
         self._owner = owner
         self._lease = lease
 
+    def foresee(
+        self, order: PlaceOrder, checkout: Checkout, made: Order | None, row: KeyRow | None, now: datetime
+    ) -> Outcome | Answer | None:
+        """What the records themselves say: the stored answer, the order that was `made`, or a refusal.
+
+        None where there may be something to take up. The checkout must have been read before the `row` of the key: who
+        sees what a rival with this key made of the checkout then sees the key as well.
+        """
+        try:
+            known = self._keys.judge(row, order.claim, now)
+        except (KeyMismatch, RequestInProgress) as error:
+            return Outcome(checkout, error=error)
+        if isinstance(known, Answer):
+            return known
+        return _plain(order, checkout, made) if known is None or known.attempt_id is None else None
+
     async def take_up(self, tx: Transaction, order: PlaceOrder, now: datetime) -> Started | Outcome | Answer:
-        """Raises KeyMismatch, RequestInProgress, AlreadyPlacing, CheckoutClosed kinds, PriceChanged, InvalidField.
+        """Raises SetupIntentInvalid and KeyMismatch.
 
         LostRace says that a rival wrote at the same moment: asked again, this tells what the rival has made of it.
         """
-        known = await self._keys.look_up(tx, order.claim, now)
-        if isinstance(known, Answer):
-            return known
         checkout = (await get_checkout(tx, order.checkout_id)).as_of(now)
-        if known is not None and known.attempt_id is not None:
-            attempt = await find_attempt(tx, known.attempt_id)
-            if attempt is not None and attempt.is_live:
-                if known.fingerprint != order.claim.fingerprint:
-                    raise KeyMismatch
-                return Outcome(checkout)
-        if checkout.status is CheckoutStatus.PLACED:
-            return Outcome(checkout, order=await order_of_checkout(tx, checkout.id))
-        _admit(checkout, order)
+        made = await order_of_checkout(tx, checkout.id) if checkout.status is CheckoutStatus.PLACED else None
+        row = await find_key(tx, order.claim.name)
+        said = self.foresee(order, checkout, made, row, now)
+        if said is None and row is not None and row.attempt_id is not None:
+            said = await _going_on(tx, order, checkout, row) or _plain(order, checkout, made)
+        if said is not None:
+            return said
         await _admit_intent(tx, checkout, order)
         return await self._start(tx, checkout, order, now)
 
@@ -112,6 +127,29 @@ class TakingUp:
             tx, checkout.id, now, "attempt.received", attempt=attempt.id, request_id=order.claim.request_id
         )
         return Started(attempt.id, placing)
+
+
+def _plain(order: PlaceOrder, checkout: Checkout, made: Order | None) -> Outcome | None:
+    """The order that is there, or what speaks against another attempt; told with the checkout that it was read from."""
+    if made is not None:
+        return Outcome(checkout, order=made)
+    try:
+        _admit(checkout, order)
+    except CheckoutError as error:
+        return Outcome(checkout, error=error)
+    return None
+
+
+async def _going_on(tx: Transaction, order: PlaceOrder, checkout: Checkout, row: KeyRow) -> Outcome | None:
+    """The attempt of this key, if it goes on. Raises KeyMismatch, and LostRace where it began or ended as we looked."""
+    attempt = await find_attempt(tx, row.attempt_id) if row.attempt_id else None
+    if attempt is None:
+        return None
+    if attempt.is_live is not (checkout.status is CheckoutStatus.PLACING):
+        raise LostRace
+    if attempt.is_live and row.fingerprint != order.claim.fingerprint:
+        raise KeyMismatch
+    return Outcome(checkout) if attempt.is_live else None
 
 
 def _admit(checkout: Checkout, order: PlaceOrder) -> None:

@@ -8,33 +8,36 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
+from cryptography.exceptions import InvalidTag
 
-from checkout.attempts import Attempt, AttemptEvent, AttemptStatus, next_status
+from checkout.attempts import IN_DOUBT, Attempt, AttemptEvent, AttemptStatus, ReadBackSpans, next_status
 from checkout.database import (
     Database,
     KeyName,
+    Look,
     Transaction,
     add_to_timeline,
     count_validate,
+    find_attempt,
     find_key,
     get_checkout,
     insert_hold,
-    journal_call,
+    journal_look,
+    order_of_checkout,
     save_attempt,
     save_checkout,
 )
 from checkout.errors import DatabaseUnavailable, LostRace
 from checkout.idempotency import KeyBook
 from checkout.keyring import Keyring
-from checkout.orders import Checkout, open_status
+from checkout.orders import Checkout, Order, open_status
+from checkout.placing.emergency import EmergencyJournal, Entry
 from checkout.placing.outcomes import Outcome, Render
 from checkout.settings import Settings
 
 T = TypeVar("T")
 
-READ_BACK = "v2/cart"
-# What a person may decide: nothing is under way at Locally, and what became of it is not known.
-IN_DOUBT = frozenset({AttemptStatus.UNKNOWN, AttemptStatus.REVIEW})
+READ_BACK, READ_INTENT = "v2/cart", "stripe/setup_intents"
 
 # About half a minute in all; what is still unwritten then is found again by reading back.
 _INSIST_PAUSES = (0.1, 0.2, 0.5, 1, 2, 4, 8, 15)
@@ -51,15 +54,6 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One read-back: when it was made, and what it showed (`order`, `no_order` or `no_answer`)."""
-
-    begun: datetime
-    ended: datetime
-    showed: str
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
     """What a person decided about an attempt in doubt: the hash of its order, or None for no order.
 
@@ -70,8 +64,13 @@ class Decision:
     by: str
 
 
+def may_decide(attempt: Attempt, decision: Decision) -> bool:
+    """Whether there is anything to decide; an order may be told of even when it counts as not placed."""
+    return attempt.status in IN_DOUBT or (attempt.status is AttemptStatus.NOT_PLACED and decision.cart_hash is not None)
+
+
 class Writer:
-    """The parts of which the writes of `Recorder` are made; all but `_insist` run inside a transaction."""
+    """What `Recorder` reads, and the parts of its writes; what takes no transaction of its caller opens its own."""
 
     def __init__(
         self,
@@ -88,6 +87,34 @@ class Writer:
         self._clock = clock
         self._render = render
         self._keys = KeyBook(keyring)
+        self._spans = read_back_spans(settings)
+        self.emergency = EmergencyJournal(settings.journal_path, keyring)
+
+    def open_cart_jwt(self, attempt: Attempt) -> tuple[str, str | None] | None:
+        """What commits the attempt's cart: Locally's JWT, and the session if there was one."""
+        if attempt.cart_jwt is None:
+            return None
+        try:
+            cart_jwt, locally_session = json.loads(self._keyring.unseal(attempt.cart_jwt, f"cart jwt {attempt.id}"))
+        except InvalidTag:  # The encryption key was changed since. It can only lapse, with its hold on the books.
+            log.error("cart_jwt_unreadable", attempt=attempt.id)  # noqa: TRY400  A traceback would tell no more.
+            return None
+        return cart_jwt, locally_session
+
+    async def is_still(self, attempt: Attempt) -> bool:
+        """Whether nobody has moved the attempt meanwhile."""
+        now = await self._database.read(lambda tx: find_attempt(tx, attempt.id))
+        return now is not None and now.status is attempt.status
+
+    async def order_of(self, attempt: Attempt) -> Order | None:
+        """The order that the attempt has become."""
+
+        async def work(tx: Transaction) -> Order | None:
+            now = await find_attempt(tx, attempt.id)
+            is_placed = now is not None and now.status is AttemptStatus.PLACED
+            return await order_of_checkout(tx, attempt.checkout_id) if is_placed else None
+
+        return await self._database.read(work)
 
     async def _step(
         self, tx: Transaction, was: Attempt, *events: AttemptEvent, now: datetime, **values: Any
@@ -102,15 +129,15 @@ class Writer:
         await save_attempt(tx, was, moved)
         return moved
 
-    async def _note_look(self, tx: Transaction, attempt: Attempt, look: Look | None) -> None:
+    async def _note_look(self, tx: Transaction, attempt: Attempt, look: Look | None, call: str = READ_BACK) -> None:
         if look is not None:
-            await journal_call(tx, attempt.id, READ_BACK, look.begun, look.ended, look.showed)
+            await journal_look(tx, attempt.id, call, look)
 
     async def _audit(self, tx: Transaction, attempt: Attempt, decision: Decision | None, now: datetime) -> None:
         """Note who decided what. Raises LostRace if there is nothing to decide any more."""
         if decision is None:
             return
-        if attempt.status not in IN_DOUBT:
+        if not may_decide(attempt, decision):
             raise LostRace
         facts = {"attempt": attempt.id, "decision": "placed" if decision.cart_hash else "not_placed"}
         await add_to_timeline(
@@ -146,13 +173,21 @@ class Writer:
         request_id = row.request_id if row else ""
         await self._keys.store(tx, key_of(attempt), self._render(outcome, request_id))
 
-    async def _insist(self, attempt_id: str, work: Callable[[Transaction], Coroutine[Any, Any, T]]) -> T:
-        """Write what an upstream has answered: if the database is gone, keep trying while we may."""
+    async def _insist(
+        self, attempt_id: str, work: Callable[[Transaction], Coroutine[Any, Any, T]], emergency: Entry | None = None
+    ) -> T:
+        """Write what an upstream has answered: if the database is gone, keep trying while we may.
+
+        `emergency` says the same to the file that is read when the database is back.
+        """
         for pause in _INSIST_PAUSES:
             try:
                 return await self._database.write(work)
             except DatabaseUnavailable:
                 log.warning("outcome_not_recorded", attempt=attempt_id, retry_in=pause)
+                if emergency is not None:
+                    self.emergency.append(emergency)
+                    emergency = None
                 await asyncio.sleep(pause)
         return await self._database.write(work)
 
@@ -166,3 +201,15 @@ def _facts(attempt: Attempt) -> dict[str, Any]:
 
 def key_of(attempt: Attempt) -> KeyName:
     return KeyName(attempt.brand, "place", attempt.checkout_id, attempt.idempotency_key)
+
+
+def read_back_spans(settings: Settings) -> ReadBackSpans:
+    return ReadBackSpans(
+        delays=settings.readback_delays,
+        interval=settings.readback_interval,
+        until=settings.readback_until,
+        not_placed_after=settings.not_placed_after,
+        not_placed_after_refusal=settings.not_placed_after_refusal,
+        late_looks=settings.late_looks,
+        give_up_after=settings.hold_life,
+    )

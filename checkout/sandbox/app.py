@@ -29,6 +29,7 @@ from checkout.sandbox.ordering import Ordering
 from checkout.sandbox.parts import Parts
 from checkout.sandbox.pictures import picture
 from checkout.sandbox.shopping import Shopping
+from checkout.sandbox.stripe_browser import browser_routes
 from checkout.sandbox.validating import Validating
 
 HEADLESS = "/headless/api/1.0"
@@ -48,6 +49,7 @@ def create_sandbox(*, state: Path | None = None) -> Starlette:
         Route(HEADLESS + "/{rest:path}", headless(_unknown), methods=["GET", "POST"]),
         *_v2_routes(parts.cart_api, parts.moves, parts.marketing),
         *parts.stripe.routes(),
+        *browser_routes(),
     ]
     front = Middleware(Front, faults=parts.faults, ledger=parts.ledger, tick=parts.timers.run_due)
     app = Starlette(routes=routes, middleware=[front])
@@ -123,6 +125,7 @@ def _guide(_: Request) -> Response:
                 "tokens": {"brand": BRAND_TOKEN, "retailer": RETAILER_TOKEN},
             },
             "stripe": "/v1",
+            "stripe_js": "/stripe.js",
             "controls": {
                 "GET /_sandbox/ledger": "orders, holds, charges, carts and calls",
                 "GET /_sandbox/catalogue": "products and stores, with stock and prices",

@@ -1,5 +1,6 @@
 """Request and response bodies: what the public sends and sees, nothing more."""
 
+from checkout.schemas.fields import COUNTRIES
 from checkout.schemas.operator_views import HoldListBody, ReviewListBody, hold_list_body, review_list_body
 from checkout.schemas.order_views import (
     FullOrderBody,
@@ -12,6 +13,9 @@ from checkout.schemas.order_views import (
     timeline_body,
 )
 from checkout.schemas.queries import (
+    AskedItem,
+    AskedItems,
+    Near,
     OrderListQuery,
     PlacesQuery,
     StoreSearch,
@@ -51,7 +55,10 @@ from checkout.schemas.responses import (
 from checkout.schemas.store_views import PlacesBody, StoresBody, places_body, stores_body
 
 __all__ = [
+    "COUNTRIES",
     "STORE_UNREAD",
+    "AskedItem",
+    "AskedItems",
     "ChangeCheckout",
     "CheckoutBody",
     "CreateCheckout",
@@ -61,6 +68,7 @@ __all__ = [
     "HealthBody",
     "HoldListBody",
     "LineRequest",
+    "Near",
     "OrderBody",
     "OrderListBody",
     "OrderListQuery",

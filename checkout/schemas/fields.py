@@ -127,12 +127,12 @@ def normal_phone(value: str, region: str | None) -> str:
 
 # The phone library knows every territory with a numbering plan. The rest of ISO 3166 has post but no plan of its own,
 # and three of its regions are not in the standard.
-_COUNTRIES = (phonenumbers.SUPPORTED_REGIONS - {"AC", "TA", "XK"}) | {"AQ", "BV", "GS", "HM", "PN", "TF", "UM"}
+COUNTRIES = (phonenumbers.SUPPORTED_REGIONS - {"AC", "TA", "XK"}) | {"AQ", "BV", "GS", "HM", "PN", "TF", "UM"}
 
 
 def _normal_country(value: str) -> str:
     country = value.strip().upper()
-    if country not in _COUNTRIES:
+    if country not in COUNTRIES:
         raise fault("invalid", "This must be a country code of two letters, such as US.")
     return country
 

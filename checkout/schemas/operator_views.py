@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from checkout.database import Review
 from checkout.money import Money
-from checkout.orders import PathToPurchase
+from checkout.orders import PathToPurchase, Shopper
+from checkout.schemas.order_views import mask_shopper
 from checkout.schemas.responses import Body, Time
 
 
@@ -23,7 +24,10 @@ class LastReadBody(Body):
 
 
 class ReviewBody(Body):
-    """An attempt that needs a person, with the evidence. `since` is when its outcome became unknown."""
+    """An attempt that needs a person, with the evidence. `since` is when its outcome became unknown.
+
+    The shopper is masked: enough to recognise her when she calls.
+    """
 
     checkout_id: str
     attempt_id: str
@@ -32,6 +36,7 @@ class ReviewBody(Body):
     in_review_since: Time
     amount: Money
     store: ReviewStoreBody
+    shopper: Shopper
     path_to_purchase: PathToPurchase
     setup_intent_id: str | None
     commit_refused: bool
@@ -83,9 +88,10 @@ def _review_body(review: Review) -> ReviewBody:
         attempt_id=attempt.id,
         cart_hash=attempt.cart_hash,
         since=attempt.unknown_since,
-        in_review_since=attempt.updated_at,
+        in_review_since=review.in_review_since or attempt.updated_at,
         amount=totals.total if totals else agreed,
         store=ReviewStoreBody(id=checkout.store.id, name=checkout.store.name),
+        shopper=mask_shopper(checkout.shopper),
         path_to_purchase=checkout.path_to_purchase,
         setup_intent_id=attempt.setup_intent_id,
         commit_refused=attempt.commit_refused,

@@ -70,16 +70,20 @@ def _whole_number(value: Any) -> int:
     return int(value)
 
 
+AskedItems = Annotated[
+    tuple[AskedItem, ...],
+    BeforeValidator(_split_items),
+    AfterValidator(_each_upc_once),
+    Field(min_length=1, max_length=20),
+]
+Near = Annotated[Location, BeforeValidator(_split_near)]
+
+
 class StoreSearch(Query):
     """Which stores can hand over this cart, near a point. `path` None means any."""
 
-    items: Annotated[
-        tuple[AskedItem, ...],
-        BeforeValidator(_split_items),
-        AfterValidator(_each_upc_once),
-        Field(min_length=1, max_length=20),
-    ]
-    near: Annotated[Location, BeforeValidator(_split_near)]
+    items: AskedItems
+    near: Near
     radius: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=WIDEST_RADIUS)] = 25
     unit: Literal["mi", "km"] = "mi"
     path: fields.Path | None = None
@@ -100,6 +104,7 @@ class OrderListQuery(Query):
 
     status: Literal["open", "confirmed", "completed", "canceled", "refunded"] | None = None
     since: Annotated[datetime, BeforeValidator(_read_time)] | None = None
+    cart_hash: Annotated[str, Field(pattern="^[A-Za-z0-9]{1,64}$")] | None = None
     cursor: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)] = 25
 

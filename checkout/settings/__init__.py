@@ -7,21 +7,25 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from checkout.errors import SettingsFault
 from checkout.settings.forms import (
+    LANGUAGES,
     Accounts,
     Brand,
+    BrandName,
     Currencies,
     DatabaseUrl,
     Delays,
     EncryptionKey,
+    Languages,
     LocallyToken,
     Networks,
     Origin,
     Origins,
+    Page,
     Paths,
     PublishableKey,
     Seconds,
@@ -30,14 +34,29 @@ from checkout.settings.forms import (
     StripeAccount,
     StripePublishableKey,
     StripeSecretKey,
+    Support,
     WebhookTokens,
     origin_of,
 )
+from checkout.settings.themes import Theme, ThemeSetting
 
-__all__ = ["LOCALLY_URL", "PREFIX", "STRIPE_URL", "Mode", "Settings", "StripeAccount", "load_settings", "origin_of"]
+__all__ = [
+    "LOCALLY_URL",
+    "PREFIX",
+    "STRIPE_JS_URL",
+    "STRIPE_URL",
+    "Mode",
+    "Settings",
+    "StripeAccount",
+    "Theme",
+    "load_database_url",
+    "load_settings",
+    "origin_of",
+]
 
 LOCALLY_URL = "https://www.locally.com"
 STRIPE_URL = "https://api.stripe.com"
+STRIPE_JS_URL = "https://js.stripe.com/endive/stripe.js"
 PREFIX = "CHECKOUT_"
 
 Mode = Literal["test", "live"]
@@ -61,9 +80,11 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl = Field("sqlite:///checkout.db", repr=False)  # It may hold a password.
     locally_base_url: Origin = LOCALLY_URL
     stripe_api_base: Origin = STRIPE_URL
+    stripe_js_url: Page = STRIPE_JS_URL
     public_url: Origin = "http://127.0.0.1:8000"
     origins: Origins = ()
     catalogue: Path | None = None
+    emergency_journal: Path | None = None
 
     # The brand and how it sells.
     brand: Brand = "brand"
@@ -74,9 +95,19 @@ class Settings(BaseSettings):
     stripe_accounts: Accounts = {}
     locally_webhook_tokens: WebhookTokens = ()
     stripe_webhook_secrets: Secrets = ()
+    answer_hours: float = Field(8, gt=0, le=100)
     trusted_proxies: Networks = ()
     sandbox_clock: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    # The pages that shoppers see.
+    brand_name: BrandName | None = None
+    logo: Page | None = None
+    theme: ThemeSetting = Theme()
+    languages: Languages = LANGUAGES
+    terms_url: Page | None = None
+    privacy_url: Page | None = None
+    support_url: Support | None = None
 
     # The spans, in seconds.
     stock_fresh: Seconds = 30
@@ -99,8 +130,10 @@ class Settings(BaseSettings):
     readback_until: Seconds = 900
     not_placed_after: Seconds = 600
     not_placed_after_refusal: Seconds = 120
+    late_looks: Delays = (1800, 7200, 86400)
     hold_life: Seconds = 7 * 86400
     drain: Seconds = 30
+    drain_notice: Seconds = 2
 
     @classmethod
     def settings_customise_sources(
@@ -124,6 +157,14 @@ class Settings(BaseSettings):
     @property
     def mode(self) -> Mode:
         return _key_mode(self.publishable_key)
+
+    @property
+    def journal_path(self) -> Path | None:
+        """Where outcomes go that the database does not take; nowhere beside a database in memory."""
+        file = self.database_url.removeprefix("sqlite:///")
+        if self.emergency_journal is not None or file == ":memory:":
+            return self.emergency_journal
+        return Path("checkout.emergency" if file == self.database_url else f"{file}.emergency")
 
     @property
     def allowed_origins(self) -> frozenset[str]:
@@ -205,8 +246,26 @@ def _live_faults(settings: Settings) -> list[str]:
         lines.append(f"CHECKOUT_LOCALLY_BASE_URL must be {LOCALLY_URL} with live keys")
     if settings.stripe_api_base != STRIPE_URL:
         lines.append(f"CHECKOUT_STRIPE_API_BASE must be {STRIPE_URL} with live keys")
+    if not settings.stripe_js_url.startswith("https://js.stripe.com/"):
+        lines.append("CHECKOUT_STRIPE_JS_URL must begin with https://js.stripe.com/ with live keys")
     if settings.sandbox_clock:
         lines.append("CHECKOUT_SANDBOX_CLOCK must not be set with live keys")
     if not settings.public_url.startswith("https://"):
         lines.append("CHECKOUT_PUBLIC_URL must begin with https:// with live keys")
     return lines
+
+
+def load_database_url(given: str | None = None) -> str:
+    """CHECKOUT_DATABASE_URL alone, for commands that need no keys; `given` wins: a URL, or the path of a SQLite file.
+
+    Raises SettingsFault.
+    """
+    if given is not None and "://" not in given:
+        given = f"sqlite:///{given}"
+    url = given or _read_environment(None).get("database_url", Settings.model_fields["database_url"].default)
+    try:
+        return TypeAdapter(DatabaseUrl).validate_python(url)
+    except ValidationError as error:
+        raise SettingsFault(
+            (f"CHECKOUT_DATABASE_URL {error.errors()[0]['msg'].removeprefix('Value error, ')}",)
+        ) from None

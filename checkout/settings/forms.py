@@ -13,8 +13,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_URL = r"[!#-;=?-~]{1,2000}"  # ASCII without blanks, quotes and angle brackets: nothing that has to be escaped.
 _KEYED = r"(\d+|sts)"
 PATHS = ("bopis", "ropis", "sdd", "sts")
+LANGUAGES = ("en", "fr", "es")
 
 
 def _split(value: object) -> object:
@@ -23,7 +25,7 @@ def _split(value: object) -> object:
     return value
 
 
-def _from_json(value: object) -> object:
+def from_json(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
@@ -77,6 +79,26 @@ def _known_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
     if not paths or not set(paths) <= set(PATHS):
         raise ValueError(f"must be a list of {', '.join(PATHS)}")
     return tuple(dict.fromkeys(paths))
+
+
+def _known_languages(codes: tuple[str, ...]) -> tuple[str, ...]:
+    if not codes or not set(codes) <= set(LANGUAGES):
+        raise ValueError(f"must be a list of {', '.join(LANGUAGES)}")
+    return tuple(dict.fromkeys(codes))
+
+
+def _page(value: object) -> object:
+    """The address of a page for people, as it may stand in a link."""
+    if isinstance(value, str) and (origin_of(value) is None or not re.fullmatch(_URL, value)):
+        raise ValueError("must be an address such as https://www.example.com/terms")
+    return value
+
+
+def _reachable(value: object) -> object:
+    """A page, a mailbox or a phone."""
+    if isinstance(value, str) and re.fullmatch(r"mailto:[^\s?<>\"]+@[^\s?<>\"]+|tel:\+?[0-9-]+", value):
+        return value
+    return _page(value)
 
 
 def _currencies(currencies: dict[str, str]) -> dict[str, str]:
@@ -134,13 +156,17 @@ class StripeAccount(BaseModel):
 Origin = Annotated[str, BeforeValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], *_list()]
 Paths = Annotated[tuple[str, ...], *_list(_known_paths)]
+Languages = Annotated[tuple[str, ...], *_list(_known_languages)]
+Page = Annotated[str, BeforeValidator(_page)]
+Support = Annotated[str, BeforeValidator(_reachable)]
+BrandName = Annotated[str, Field(min_length=1, max_length=80)]
 Networks = Annotated[tuple[str, ...], *_list(_networks)]
 Secrets = Annotated[tuple[SecretStr, ...], *_list()]
 WebhookTokens = Annotated[tuple[SecretStr, ...], *_list(_two_at_most)]
 Seconds = Annotated[float, Field(ge=0, le=10 * 366 * 86400)]
 Delays = Annotated[tuple[Seconds, ...], *_list()]
-Currencies = Annotated[dict[str, str], NoDecode, BeforeValidator(_from_json), AfterValidator(_currencies)]
-Accounts = Annotated[dict[str, StripeAccount], NoDecode, BeforeValidator(_from_json), AfterValidator(_keyed_by_store)]
+Currencies = Annotated[dict[str, str], NoDecode, BeforeValidator(from_json), AfterValidator(_currencies)]
+Accounts = Annotated[dict[str, StripeAccount], NoDecode, BeforeValidator(from_json), AfterValidator(_keyed_by_store)]
 EncryptionKey = Annotated[bytes, NoDecode, BeforeValidator(_encryption_key)]
 Brand = Annotated[str, looking_like(r"[a-z0-9][a-z0-9-]{0,39}", "acme: lower case letters, digits and hyphens")]
 DatabaseUrl = Annotated[

@@ -27,7 +27,10 @@ _ID = re.compile(r"seti_[A-Za-z0-9_]{1,120}")
 
 
 class SetupIntent(BaseModel):
-    """A card entry: `succeeded` once the shopper's card is saved. `client_secret` is for her browser alone."""
+    """A card entry: `succeeded` once the shopper's card is saved. `client_secret` is for her browser alone.
+
+    `request_id` is what Stripe calls the request that was answered with it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -38,6 +41,7 @@ class SetupIntent(BaseModel):
     metadata: dict[str, str] = {}
     payment_method_types: tuple[str, ...] = ()
     payment_method: str | None = None
+    request_id: str | None = None
 
 
 class StripeClient:

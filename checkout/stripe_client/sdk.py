@@ -82,8 +82,9 @@ async def send(
             return None
         raise _translate(error) from error
     response = answer.last_response
-    _log.info("stripe_call", call=call, status=200, request_id=response.request_id if response else None)
-    return answer.to_dict()
+    request_id = response.request_id if response else None
+    _log.info("stripe_call", call=call, status=200, request_id=request_id)
+    return {**answer.to_dict(), "request_id": request_id}
 
 
 def _is_readable(answer: Exchange) -> bool:

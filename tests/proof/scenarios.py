@@ -1,39 +1,38 @@
 """The scenarios as data: a crash, or two, in every place, under every fault of every call. One line names each."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Self
 
-from tests.proof.crashes import COMMIT, READ, VALIDATE
+from tests.proof.crashes import Plan
+from tests.proof.faults import COMMIT, READ, VALIDATE
 
 PATHS = ("bopis", "ropis")
-# Before its first end a run passes 16 to about 90 boundaries, and about as many before its second; past that she only
-# asks again for what is settled.
-FIRST_ENDS = 96
-SECOND_ENDS = 64
-# Enough places of ending for one combination of faults; the last stands for no second end.
-_ENDS = FIRST_ENDS * (SECOND_ENDS + 1) + 1
-_COMBINATIONS = list(product(PATHS, VALIDATE, COMMIT, READ))
-TOTAL = len(_COMBINATIONS) * _ENDS
-# It shares no divisor with TOTAL and is near its golden part, and its rest is near that of the combinations: walking in
-# such steps visits every scenario once, evenly from the first on.
-STEP = 4_442_825
+Combination = tuple[str, str, str, str]
+COMBINATIONS: list[Combination] = list(product(PATHS, VALIDATE, COMMIT, READ))
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Which faults there are, and at which boundaries the process ends; each life counts its own."""
+    """Which faults there are, and at which boundaries the process ends; each life counts its own.
+
+    `outage` is "none", or from where on so many writes fail: `life:boundary:failures`.
+    """
 
     path: str
     validate: str
     commit: str
     read: str
     ends: tuple[int, ...]
+    outage: str = "none"
+
+    @property
+    def faults(self) -> str:
+        return f"path={self.path} validate={self.validate} commit={self.commit} read={self.read}"
 
     def __str__(self) -> str:
         ends = ",".join(map(str, self.ends)) or "none"
-        return f"path={self.path} validate={self.validate} commit={self.commit} read={self.read} ends={ends}"
+        return f"{self.faults} ends={ends}" + (f" outage={self.outage}" if self.outage != "none" else "")
 
     @classmethod
     def parse(cls, line: str) -> Self:
@@ -42,37 +41,10 @@ class Scenario:
         ends = words.pop("ends")
         return cls(**words, ends=() if ends == "none" else tuple(map(int, ends.split(","))))
 
-
-def scenario(number: int) -> Scenario:
-    """One of all scenarios by its number."""
-    place, combination = divmod(number % TOTAL, len(_COMBINATIONS))
-    return Scenario(*_COMBINATIONS[combination], ends=_ends(place))
-
-
-def sampled(seed: int = 0) -> Iterator[Scenario]:
-    """All scenarios, each once; any number of them, from the first on, is an even sample."""
-    return (scenario((seed + index) * STEP) for index in range(TOTAL))
-
-
-class Lengths:
-    """How many boundaries a life passes that does not end by itself: what would end it later is the same run again."""
-
-    def __init__(self) -> None:
-        self._known: dict[Scenario, int] = {}
-
-    def note(self, ran: Scenario, crashes: int, passed: int) -> None:
-        """A run whose ends were reached so many times; the life after the last of them passed so many boundaries."""
-        if crashes < len(ran.ends):
-            self._known[replace(ran, ends=ran.ends[:crashes])] = passed
-
-    def is_repeat(self, wanted: Scenario) -> bool:
-        ends = wanted.ends
-        known = (self._known.get(replace(wanted, ends=ends[:each])) for each in range(len(ends)))
-        return any(length is not None and length <= end for length, end in zip(known, ends, strict=True))
-
-
-def _ends(place: int) -> tuple[int, ...]:
-    if place == 0:
-        return ()
-    first, second = divmod(place - 1, SECOND_ENDS + 1)
-    return (first,) if second == SECOND_ENDS else (first, second)
+    def plan(self, life: int) -> Plan:
+        """What befalls one of its lives."""
+        crash_at = self.ends[life] if life < len(self.ends) else None
+        if self.outage == "none":
+            return Plan(crash_at)
+        in_life, boundary, failures = map(int, self.outage.split(":"))
+        return Plan(crash_at, boundary, failures) if in_life == life else Plan(crash_at)

@@ -2,16 +2,16 @@
 
 import asyncio
 import json
+import pickle
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
-import structlog
 
 from checkout.answers import Answers
 from checkout.assessing import Assessor
@@ -30,28 +30,31 @@ from checkout.sandbox import create_sandbox
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient, open_stripe
 from checkout.tracking import Tracking
-from tests.proof.crashes import (
-    WRITE_TIMEOUT,
-    CrashingDatabase,
-    InlineSqlite,
-    Kept,
-    Life,
-    Wire,
-)
+from tests.proof.crashes import CrashingDatabase, Life
+from tests.proof.lean_client import make_lean
+from tests.proof.memory import InlineSqlite, Kept, LeanSqlite, documents_parsed_once
+from tests.proof.quiet import quiet
 from tests.proof.scenarios import PATHS
+from tests.proof.wire import Wire, WireKept
 from tests.service import SANDBOX_URL, SHOPPER, STORE_ID, UPC, make_settings
 
 _BEGAN = datetime(2026, 5, 4, 15, 0, tzinfo=UTC)
-_SPANS = {
-    "write_timeout": str(WRITE_TIMEOUT),
-    "readback_delays": "1,2",
-    "readback_interval": "5",
-    "readback_until": "20",
-    "not_placed_after": "12",
-    "not_placed_after_refusal": "6",
+# Stock and SetupIntents, which no run changes. Quotes, validate, commit and read-back are never answered from memory.
+_READ_ONCE = frozenset({"conversion/store_data", "stripe/setup_intents"})
+# All records of the sandbox that a run can change.
+_BOOKS = ("carts", "holds", "charges", "sessions", "_charge_of_hold", "orders")
+# A hundredth of the product's spans or so, and as one is to the other there.
+SPANS = {
+    "write_timeout": "1",
+    "readback_delays": "0.2,0.4",
+    "readback_interval": "1.5",
+    "readback_until": "3.5",
+    "not_placed_after": "2",
+    "not_placed_after_refusal": "1",
+    "late_looks": "20,40",
     # Whoever finds nothing to do writes all the same, which would be most of a run.
-    "recovery_interval": "10",
-    "lease": "60",
+    "recovery_interval": "4",
+    "lease": "12",
 }
 
 
@@ -63,13 +66,23 @@ class Makers:
     locally: Callable[[LocallyClient], Any] = lambda client: client
 
 
+class Moment(NamedTuple):
+    """All that outlives a process, as it stood so many seconds after the run began."""
+
+    tables: Kept
+    books: bytes
+    wire: WireKept
+    elapsed: float
+    journal: bytes
+
+
 @dataclass
 class Prepared:
-    """A checkout that could be placed, and the tables as they stood then."""
+    """A checkout that could be placed, and the world as it stood then."""
 
     checkout: Checkout
     setup_intent_id: str | None
-    tables: Kept
+    moment: Moment
 
 
 @dataclass
@@ -93,11 +106,13 @@ class World:
         locally: LocallyClient,
         stripe: StripeClient,
         makers: Makers,
+        settings: Settings,
     ) -> None:
         self.database = database
         self.books = sandbox.state.parts.books
         self.wire = wire
-        self.settings = make_settings(**_SPANS)
+        self.settings = settings
+        self.journal = settings.journal_path  # Of the runs on a file; in memory there is none.
         self._sandbox = sandbox
         self._locally = locally
         self._stripe = stripe
@@ -109,18 +124,33 @@ class World:
         self.prepared: dict[str, Prepared] = {}
 
     def now(self) -> datetime:
-        return _BEGAN + timedelta(seconds=self._loop.time() - self._began)
+        return _BEGAN + timedelta(seconds=self.elapsed())
 
-    def reset(self, path: str) -> Prepared:
-        """The database and the sandbox as they were when the checkout was ready, at the same time of day."""
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return self._loop.time() - self._began
+
+    def moment(self) -> Moment:
+        """Everything as it stands now."""
+        books = pickle.dumps([getattr(self.books, name) for name in _BOOKS])
+        return Moment(self.database.keep(), books, self.wire.keep(), self.elapsed(), self.journalled())
+
+    def journalled(self) -> bytes:
+        """What stands in the emergency journal."""
+        return self.journal.read_bytes() if self.journal is not None and self.journal.exists() else b""
+
+    def resume(self, moment: Moment) -> None:
+        """Everything as it stood at a moment. No task of a later one may be left."""
         parts = self._sandbox.state.parts
-        for kept in (parts.books, parts.ledger, parts.timers):
-            kept.clear()
-        parts.payments.forget()
-        self.wire.reset()
-        self._began = self._loop.time()
-        self.database.restore(self.prepared[path].tables)
-        return self.prepared[path]
+        parts.ledger.clear()
+        parts.timers.clear()
+        for name, records in zip(_BOOKS, pickle.loads(moment.books), strict=True):  # noqa: S301  We wrote it.
+            setattr(self.books, name, records)
+        self._began = self._loop.time() - moment.elapsed
+        self.wire.restore(moment.wire)
+        self.database.restore(moment.tables)
+        if self.journal is not None:
+            self.journal.write_bytes(moment.journal)
 
     def process(self, life: Life) -> Process:
         """A process that begins now; nothing of an earlier one is left in it."""
@@ -172,7 +202,7 @@ class World:
 
     async def prepare(self, path: str) -> Prepared:
         """Open a checkout and take its card. With a card, the brand's server has given the price: no quote is asked."""
-        process = self.process(Life(None))
+        process = self.process(Life())
         lines: tuple[LineItem, ...] = (LineItem(upc=UPC, quantity=1),)
         if path == "bopis":
             quoted = await self._create(process, path, lines)
@@ -189,7 +219,13 @@ class World:
         checkout = await self._create(process, path, lines)
         assert checkout.status is CheckoutStatus.READY, checkout
         card = await self._take_card(process, checkout) if path == "bopis" else None
-        return Prepared(checkout, card, self.database.keep())
+        return Prepared(checkout, card, self._first_moment())
+
+    def _first_moment(self) -> Moment:
+        """The world with a checkout that is ready, and an upstream that knows of nothing yet."""
+        self.books.clear()
+        self._began = self._loop.time()
+        return self.moment()
 
     async def _create(self, process: Process, path: str, lines: tuple[LineItem, ...]) -> Checkout:
         new = NewCheckout(
@@ -216,30 +252,24 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(folder: Path | None, makers: Makers | None = None) -> AsyncIterator[World]:
+async def open_world(
+    folder: Path | None, makers: Makers | None = None, spans: Mapping[str, str] = SPANS
+) -> AsyncIterator[World]:
     """A world on a database file in a folder, or in memory."""
-    database = InlineSqlite(str(folder / "proof.db") if folder else ":memory:")
+    database = InlineSqlite(str(folder / "proof.db")) if folder else LeanSqlite()
     await database.open()
     sandbox = create_sandbox()
-    wire = Wire(sandbox)
-    settings: Settings = make_settings(**_SPANS)
+    journal = {"emergency_journal": str(folder / "proof.db.emergency")} if folder else {}
+    settings: Settings = make_settings(**spans, **journal)
+    wire = Wire(sandbox, settings.write_timeout, _READ_ONCE)
     try:
         async with open_locally(settings, transport=wire) as locally, open_stripe(settings, transport=wire) as stripe:
-            with _no_log():
-                world = World(database, sandbox, wire, locally, stripe, makers or Makers())
+            with quiet(), documents_parsed_once():
+                if folder is None:
+                    make_lean(locally)
+                world = World(database, sandbox, wire, locally, stripe, makers or Makers(), settings)
                 for path in PATHS:
                     world.prepared[path] = await world.prepare(path)
                 yield world
     finally:
         await database.close()
-
-
-@contextmanager
-def _no_log() -> Iterator[None]:
-    """Thousands of runs that are meant to fail would fill the log."""
-    kept = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
-    try:
-        yield
-    finally:
-        structlog.configure(**kept)
