@@ -22,7 +22,7 @@ setup: ## Make .venv with everything the lock file names (PYTHON=python3.12 choo
 	@PYTHON="$(PYTHON)" sh bin/setup
 
 demo: setup ## Set up, then start the service and its sandbox (ARGS="--port 8001 --json")
-	@echo "==> Starting the demo: the service, with the sandbox beside it (Ctrl-C ends both)"
+	@echo "==> Starting the demo: the service, the sandbox and a brand's site (Ctrl-C ends all of it)"
 	@$(BIN)/checkout demo $(ARGS)
 
 test: setup ## Set up, then run every test (ARGS="-k placing" runs a part)

@@ -3,11 +3,14 @@
 Each command imports what it runs, so that help and `checkout try` do not wait for the service's libraries.
 """
 
+import gc
 import json
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,17 @@ if TYPE_CHECKING:
 
 _CONFIGURATION = 2  # The exit status for settings that must be mended.
 _PORT = click.IntRange(0, 65535)
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """No garbage is looked for meanwhile: what is imported stays, and going over it again and again takes long."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,9 +57,10 @@ def serve_command(host: str, port: int) -> None:
 
     Its settings come from the environment and from a file .env in this folder; .env.example explains each.
     """
-    from checkout.app import create_app
-    from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
-    from checkout.settings import load_settings
+    with _importing():
+        from checkout.app import create_app
+        from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
+        from checkout.settings import load_settings
 
     try:
         settings = load_settings()
@@ -89,9 +104,10 @@ def demo_command(port: int, sandbox_port: int, brand_port: int, database: str, a
 
     Everything in it is made up: stores, cards, money. Two demos run side by side with ports and databases of their own.
     """
-    from checkout import demo
-    from checkout.app import create_app
-    from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
+    with _importing():
+        from checkout import demo
+        from checkout.app import create_app
+        from checkout.serving import CannotServe, open_socket, serve, set_up_logging, url_of
 
     try:
         path = demo.claim_files(database)
@@ -115,27 +131,32 @@ def demo_command(port: int, sandbox_port: int, brand_port: int, database: str, a
 
 @main.command("sandbox", short_help="Run a stand-in for Locally and Stripe.")
 @click.option("--port", default=9000, type=_PORT, show_default=True, help="Where to listen; 0 takes a free port.")
+@click.option("--mail-port", default=0, type=_PORT, help="Where to take mail; else on a free port.")
 @click.option(
     "--state", type=click.Path(dir_okay=False, path_type=Path), help="Keep the state in this file; else in memory."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the URL and the tokens as one line of JSON.")
 @click.option("--until-stdin-ends", is_flag=True, hidden=True)
-def sandbox_command(port: int, state: Path | None, as_json: bool, until_stdin_ends: bool) -> None:
+def sandbox_command(port: int, mail_port: int, state: Path | None, as_json: bool, until_stdin_ends: bool) -> None:
     """Run a stand-in for Locally and Stripe, for people without keys.
 
     It plays a made-up brand with stores, stock, prices, cards and faults, and forgets what was done unless --state is
     given.
     """
-    from checkout import sandbox
-    from checkout.serving import CannotServe, open_socket
+    with _importing():
+        from checkout import sandbox
+        from checkout.serving import CannotServe, open_socket
 
     try:
-        open_socket("127.0.0.1", port).close()
+        for wanted in (port, mail_port):
+            open_socket("127.0.0.1", wanted).close()
     except CannotServe as error:
         _give_up(error)
     if until_stdin_ends:
         threading.Thread(target=_end_with_stdin, daemon=True).start()
-    sandbox.run(port=port, state=state, on_ready=lambda bound: _tell_sandbox(bound, as_json=as_json))
+    sandbox.run(
+        port=port, mail_port=mail_port, state=state, on_ready=lambda bound: _tell_sandbox(bound, as_json=as_json)
+    )
 
 
 @main.command("migrate", short_help="Bring the database to this version's schema.")

@@ -6,7 +6,7 @@ from checkout.keyring import Keyring
 from checkout.orders import Checkout, Order
 from checkout.placing import Outcome
 from checkout.problems import problem_bytes, problem_document
-from checkout.schemas import CheckoutBody, OrderView, checkout_body
+from checkout.schemas import CheckoutBody, OrderView, checkout_body, mask_shopper
 
 
 class Answers:
@@ -16,20 +16,31 @@ class Answers:
         self._keyring = keyring
         self._public_url = public_url
 
-    def checkout(self, checkout: Checkout, order: Order | None, *, token: str | None = None) -> CheckoutBody:
-        """The body for whoever holds the checkout's token or the secret key."""
-        return checkout_body(checkout, order=self._view(order), token=token)
+    def checkout(
+        self, checkout: Checkout, order: Order | None, *, token: str | None = None, trusted: bool = False
+    ) -> CheckoutBody:
+        """The body for whoever holds the checkout's token or, `trusted`, the secret key.
+
+        Where a link to a masked order opened the checkout, only the secret key sees its shopper in full.
+        """
+        body = checkout_body(checkout, order=self._view(order), token=token)
+        if trusted or not checkout.shopper_masked:
+            return body
+        return body.model_copy(update={"shopper": mask_shopper(checkout.shopper)})
 
     def _view(self, order: Order | None) -> OrderView | None:
         if order is None:
             return None
-        link = self._keyring.token("ol", order.id)
         return OrderView(
             id=order.id,
             status=order.status,
-            url=f"{self._public_url}/o/{link}",
+            url=f"{self._public_url}{self.order_path(order.id)}",
             token=self._keyring.token("ot", order.id),
         )
+
+    def order_path(self, order_id: str) -> str:
+        """The page of an order, below our own address."""
+        return f"/o/{self._keyring.token('ol', order_id)}"
 
     def created(self, checkout: Checkout, token: str) -> Answer:
         """The answer to creating a checkout."""

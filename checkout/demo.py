@@ -23,6 +23,7 @@ from checkout.settings import Settings, load_settings
 
 PUBLISHABLE_KEY = "cpk_test_demo"
 SECRET_KEY = "csk_test_demo"  # noqa: S105  The demo serves made-up stores on this machine only.
+_LOCALLYS_ACCOUNT = "acct_demo_locally"  # Locally stands on the statement of what is shipped to a store.
 _SANDBOX_START_SECONDS = 30
 _PORTS_TO_TRY = 20
 
@@ -131,15 +132,23 @@ def demo_settings(url: str, sandbox_url: str, brand_url: str, database: Path) ->
         "CHECKOUT_LOCALLY_WEBHOOK_TOKENS": WEBHOOK_TOKEN,
         "CHECKOUT_STRIPE_SECRET_KEY": "sk_test_demo",
         "CHECKOUT_STRIPE_PUBLISHABLE_KEY": "pk_test_demo",
+        "CHECKOUT_STRIPE_WEBHOOK_SECRETS": "whsec_demo",
         "CHECKOUT_STRIPE_JS_URL": f"{sandbox_url}/stripe.js",
+        "CHECKOUT_STRIPE_ACCOUNTS": json.dumps(
+            {"sts": {"account": _LOCALLYS_ACCOUNT, "publishable_key": "pk_test_demo"}}
+        ),
         "CHECKOUT_PUBLISHABLE_KEY": PUBLISHABLE_KEY,
         "CHECKOUT_SECRET_KEY": SECRET_KEY,
         "CHECKOUT_ENCRYPTION_KEY": _encryption_key(database),
         "CHECKOUT_PATHS": "bopis,ropis,sts",
+        "CHECKOUT_FEED_TOKEN": "demo_feed_token_0000",
         "CHECKOUT_BRAND": "demo",
         "CHECKOUT_BRAND_NAME": "Ridgeline",
         "CHECKOUT_THEME": '{"primary": "#1f5a41", "dark": {"link": "#8fd0af"}}',
         "CHECKOUT_CATALOGUE": str(catalogue),
+        "CHECKOUT_MUTE_COMMS": "true",  # The sandbox writes to nobody; the service does, into its mailbox.
+        "CHECKOUT_MAIL_FROM": "Ridgeline <orders@ridgeline.example>",
+        "CHECKOUT_SMTP_URL": _mailbox_of(sandbox_url),
         "CHECKOUT_SANDBOX_CLOCK": "1",
         "CHECKOUT_LOG_LEVEL": "warning",
         "CHECKOUT_PUBLIC_URL": url,
@@ -153,7 +162,14 @@ def demo_settings(url: str, sandbox_url: str, brand_url: str, database: Path) ->
     }
     settings = load_settings({**demo, **os.environ, **ours})
     _send_webhooks(sandbox_url, url, settings)
+    _set_up_shipping(sandbox_url, url, settings)
     return settings
+
+
+def _mailbox_of(sandbox_url: str) -> str:
+    """Where the sandbox takes mail; it listens by the time it says that it is ready."""
+    answer = httpx.get(f"{sandbox_url}/_sandbox/mails.json", timeout=_SANDBOX_START_SECONDS, trust_env=False)
+    return str(answer.json()["smtp_url"])
 
 
 def facts_of(settings: Settings, url: str, sandbox_url: str, brand_url: str) -> Facts:
@@ -175,22 +191,25 @@ def as_json(facts: Facts) -> str:
 
 def as_text(facts: Facts) -> str:
     """What stands on the terminal while the demo runs, 80 columns wide."""
-    ledger = f"{facts.sandbox_url}/_sandbox/ledger"
+    sandbox = f"{facts.sandbox_url}/_sandbox"
+    width = len(f"{sandbox}/stores")
     return f"""
-The demo is running. Everything in it is made up: stores, cards, money.
+The demo is running. Everything in it is made up: stores, cards, money, mail.
 
-  The service      {facts.url:<{len(ledger)}}  a guide for people
-  The sandbox      {ledger}  orders, holds, calls
-  A brand's site   {facts.brand_url:<{len(ledger)}}  the embedded checkout
+  A brand's site   {facts.brand_url:<{width}}  buy here
+  The stores       {sandbox}/stores  answer orders here
+  The mailbox      {sandbox + "/mails":<{width}}  what the shopper gets
+  The ledger       {sandbox + "/ledger":<{width}}  orders, holds, calls
+  The service      {facts.url:<{width}}  a guide for people
 
   publishable key  {facts.publishable_key}
   secret key       {facts.secret_key}
 
-Buy something now, in a second terminal:
+Card 4242 4242 4242 4242 pays. Or buy in a second terminal:
 
   {_try_line(facts)}
 
-Ctrl-C ends both.
+Ctrl-C ends all of it.
 """
 
 
@@ -211,12 +230,30 @@ def _encryption_key(database: Path) -> str:
 
 
 def _send_webhooks(sandbox_url: str, url: str, settings: Settings) -> None:
-    """Let the sandbox tell the service of its orders, with a token that both know."""
-    tokens = settings.locally_webhook_tokens
-    if tokens:
-        wanted = {"locally_url": f"{url}/webhooks/locally", "locally_token": tokens[0].get_secret_value()}
-        address = f"{sandbox_url}/_sandbox/webhooks"
-        httpx.post(address, json=wanted, timeout=_SANDBOX_START_SECONDS, trust_env=False).raise_for_status()
+    """Let the sandbox tell the service of its orders and cards, with secrets that both know."""
+    wanted: dict[str, str] = {}
+    for token in settings.locally_webhook_tokens[:1]:
+        wanted |= {"locally_url": f"{url}/webhooks/locally", "locally_token": token.get_secret_value()}
+    for secret in settings.stripe_webhook_secrets[:1]:
+        wanted |= {"stripe_url": f"{url}/webhooks/stripe", "stripe_secret": secret.get_secret_value()}
+    if wanted:
+        _control(f"{sandbox_url}/_sandbox/webhooks", wanted)
+
+
+def _set_up_shipping(sandbox_url: str, url: str, settings: Settings) -> None:
+    """What Locally's panel knows of ship-to-store: its own Stripe account, and the address of the feed.
+
+    Nobody has imported a feed yet, so that it is one for later.
+    """
+    own = settings.stripe_accounts.get("sts")
+    _control(f"{sandbox_url}/_sandbox/settings", {"sts_account": own.account if own else ""})
+    if settings.feed_token is not None:
+        address = f"{url}/feeds/{settings.feed_token.get_secret_value()}/available-to-sell.csv"
+        _control(f"{sandbox_url}/_sandbox/feed", {"url": address, "later": True})
+
+
+def _control(address: str, wanted: dict[str, Any]) -> None:
+    httpx.post(address, json=wanted, timeout=_SANDBOX_START_SECONDS, trust_env=False).raise_for_status()
 
 
 def _write_catalogue(sandbox_url: str, brand_url: str, database: Path) -> Path:

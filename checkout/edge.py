@@ -16,10 +16,13 @@ from checkout.settings import Settings
 
 MOST_BODY = 64 * 1024
 MOST_WEBHOOK_BODY = 256 * 1024
+MOST_FEED_BODY = 200 * 1024 * 1024  # It goes to the disk in pieces, never into memory.
+FEED_PATH = "/v1/feeds/available-to-sell"
 _METHODS = "GET, POST, PATCH, PUT, DELETE, OPTIONS"
 _REQUEST_HEADERS = "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, Prefer"
 _EXPOSED = "ETag, Location, Retry-After, Request-Id, Idempotent-Replayed"
-_TOKEN = re.compile(r"\b(ol|ot|ct|cpk|csk)_[^/]+")
+_TOKEN = re.compile(r"\b(ol|ot|ct|cl|cpk|csk)_[^/]+")
+_FEED = re.compile(r"(?is)(/+feeds/).+")
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 log = structlog.get_logger(__name__)
@@ -151,8 +154,8 @@ def request_id_of(request: Request) -> str:
 
 
 def _check_size(received: int, path: str) -> None:
-    """Raises BodyTooLarge; whoever sends webhooks may send whole carts."""
-    most = MOST_WEBHOOK_BODY if path.startswith("/webhooks/") else MOST_BODY
+    """Raises BodyTooLarge; whoever sends webhooks may send whole carts, and a feed is a file."""
+    most = MOST_WEBHOOK_BODY if path.startswith("/webhooks/") else MOST_FEED_BODY if path == FEED_PATH else MOST_BODY
     if received > most:
         raise BodyTooLarge(f"The body is larger than {most // 1024} KiB.")
 
@@ -162,5 +165,7 @@ def _is_api(path: str) -> bool:
 
 
 def _without_secrets(path: str) -> str:
-    """The path as it may be logged: the link to an order page is a right to see it, however it is spelled."""
+    """The path as it may be logged: the link to an order page or a feed is a right to see it, however it is spelled."""
+    if feed := _FEED.fullmatch(path):
+        return f"{feed[1]}..."
     return _TOKEN.sub(r"\1_...", path)

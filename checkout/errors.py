@@ -15,17 +15,24 @@ CheckoutError
 │   ├── ItemRefused               Locally refuses an item, and stock, path and price do not tell why
 │   ├── PriceChanged              the total rose above the one agreed to
 │   ├── StoreUnknown              Locally knows no such store
-│   └── RefusedUpstream           no, for a reason that is ours to mend (token, account, request)
+│   ├── RefusedUpstream           no, for a reason that is ours to mend (token, account, request)
+│   └── ActionRefused             no, to what brand or retailer asked of an item of an order
 ├── CheckoutClosed                what the caller wants is not possible in the checkout's status
 │   ├── NotOpen  Expired  Incomplete  AlreadyPlacing  NotPlaced
 │   ├── AuthorizationUnknown      holds may exist, no order does: the shopper may try again
 │   ├── AuthorizationLapsed       validated too long ago to commit: the shopper may try again
 │   ├── NoPaymentNeeded  SetupIntentInvalid  TooManyCards  VersionMismatch
-│   └── NothingToSettle           no attempt of this checkout waits for a person's decision
+│   ├── NothingToSettle           no attempt of this checkout waits for a person's decision
+│   ├── NotRescuable              nothing of this order, or not this, can be bought at another store
+│   ├── NothingToCancel           every item of this order has ended
+│   ├── ActionNotAllowed          an item of an order cannot take this action in its status
+│   └── ActionInProgress          another action is under way for this item
 ├── CallerError                   the request itself
 │   ├── Unauthenticated  NotAllowed  OriginNotAllowed  UnknownResource
+│   ├── NotHere                   this call is for the other role: the brand's, or the retailer's
 │   ├── MalformedJson  BodyTooLarge  UnsupportedMediaType  MethodNotAllowed  InvalidField
 │   ├── KeyMissing  KeyMismatch  RequestInProgress
+│   └── FeedUnsound  FeedShrank
 ├── LostRace                      a compare-and-set found another status than it expected
 ├── Stopping                      the process is shutting down
 ├── DatabaseUnavailable           no record can be written: nothing may be sent
@@ -94,7 +101,7 @@ class OutcomeUnknown(UpstreamError):
 
 
 class Refused(CheckoutError):
-    """A well-formed no of an upstream; `error_code` is Locally's own where it told one."""
+    """A well-formed no of an upstream; `error_code` is Locally's own where it told one, `said` are its own words."""
 
     code = "refused_upstream"
 
@@ -106,9 +113,11 @@ class Refused(CheckoutError):
         retry_after: int | None = None,
         next_step: str | None = None,
         error_code: int | None = None,
+        said: str = "",
     ) -> None:
         super().__init__(detail, fields=fields, retry_after=retry_after, next_step=next_step)
         self.error_code = error_code
+        self.said = said
 
 
 class CardDeclined(Refused):
@@ -182,6 +191,13 @@ class RefusedUpstream(Refused):
 
     code = "refused_upstream"
     default_detail = "The order cannot be taken right now because of a fault on our side. Nothing was ordered."
+
+
+class ActionRefused(Refused):
+    """Locally does not do what was asked of an item; nothing changed."""
+
+    code = "action_refused"
+    default_detail = "Locally refused this. Nothing was changed."
 
 
 class CheckoutClosed(CheckoutError):
@@ -274,6 +290,34 @@ class NothingToSettle(CheckoutClosed):
     default_detail = "No attempt of this checkout is in doubt, so there is nothing to decide."
 
 
+class NotRescuable(CheckoutClosed):
+    """The store did not decline it, it was bought elsewhere already, or the order cannot change its store."""
+
+    code = "not_rescuable"
+    default_detail = "Nothing of this order can be ordered at another store."
+
+
+class NothingToCancel(CheckoutClosed):
+    """Every item of the order has ended, so that a wish to cancel comes too late."""
+
+    code = "nothing_to_cancel"
+    default_detail = "Every item of this order is picked up, canceled or refunded: there is nothing left to cancel."
+
+
+class ActionNotAllowed(CheckoutClosed):
+    """The item's status does not allow this action; `fields` names those that it does."""
+
+    code = "action_not_allowed"
+    default_detail = "This cannot be done with the item now."
+
+
+class ActionInProgress(CheckoutClosed):
+    """Something else was asked of this item, and its outcome is not known yet."""
+
+    code = "action_in_progress"
+    default_detail = "Another action is under way for this item. Please wait for its outcome."
+
+
 class CallerError(CheckoutError):
     """The request itself cannot be served."""
 
@@ -306,6 +350,13 @@ class UnknownResource(CallerError):
 
     code = "not_found"
     default_detail = "There is nothing here, or it is not yours to see."
+
+
+class NotHere(CallerError):
+    """A call that this service does not serve in its role (CHECKOUT_ROLE)."""
+
+    code = "not_here"
+    default_detail = "This service runs in another role (CHECKOUT_ROLE), in which there is no such call."
 
 
 class MethodNotAllowed(CallerError):
@@ -362,6 +413,20 @@ class RequestInProgress(CallerError):
 
     code = "request_in_progress"
     default_detail = "A request with this Idempotency-Key is still in progress."
+
+
+class FeedUnsound(CallerError):
+    """Rows of a feed cannot be taken; `fields` points to each, up to the first thousand. Nothing was replaced."""
+
+    code = "feed_unsound"
+    default_detail = "Some rows of the feed are not sound. Nothing was replaced."
+
+
+class FeedShrank(CallerError):
+    """A feed is empty, or has less than half of the rows or pieces of the one that is served."""
+
+    code = "feed_shrank"
+    default_detail = "The feed has less than half of what is served now. Nothing was replaced."
 
 
 class LostRace(CheckoutError):

@@ -19,6 +19,7 @@ class Keyring:
         if len(key) != 32:
             raise ValueError("the encryption key must have 32 bytes")
         self._token_key = _derive(key, b"checkout tokens 1")
+        self._email_key = _derive(key, b"checkout e-mail 1")
         self._cipher = AESGCM(_derive(key, b"checkout sealing 1"))
 
     def token(self, prefix: str, record_id: str, generation: int = 1) -> str:
@@ -26,6 +27,10 @@ class Keyring:
         message = f"{prefix}|{record_id}|{generation}".encode()
         digest = hmac.new(self._token_key, message, hashlib.sha256).digest()
         return f"{prefix}_{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+    def email_hash(self, email: str) -> str:
+        """What an e-mail address is found by, in capitals or not: HMAC-SHA256 in hex, which tells no address."""
+        return hmac.new(self._email_key, email.strip().lower().encode(), hashlib.sha256).hexdigest()
 
     def seal(self, secret: bytes, purpose: str) -> bytes:
         """Encrypt with AES-GCM; `purpose` must be given again to open it."""

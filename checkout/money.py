@@ -47,6 +47,25 @@ class Money(BaseModel):
         return cls(amount=int(shifted.to_integral_value(ROUND_HALF_UP)), currency=currency)
 
 
+class Balance(BaseModel):
+    """What somebody is owed, in minor units of a currency; below 0 it is theirs to pay."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    amount: int = Field(ge=-(10**12), le=10**12)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+    def to_decimal(self) -> Decimal:
+        """The amount in major units, exactly: -4450 USD is -44.50."""
+        return Decimal(self.amount).scaleb(-get_currency_precision(self.currency))
+
+    @classmethod
+    def from_decimal(cls, value: Decimal, currency: str) -> "Balance":
+        """As that of Money, away from zero at a half. Raises ValueError if it is no amount."""
+        size = Money.from_decimal(abs(value), currency).amount
+        return cls(amount=-size if value < 0 else size, currency=currency)
+
+
 def parse_decimal(value: object) -> Decimal | None:
     """The Decimal of what Locally writes for money: a number, "2,099.99", or nothing (None for "" and null).
 

@@ -24,6 +24,10 @@ PARALLEL_QUOTES = 20
 KEPT_HASHES = 100_000
 
 
+# Gives the minor units for one unit of a UPC in a country (two letters, "" where it is unknown).
+ShippingCost = Callable[[str, str], Awaitable[int]]
+
+
 class CartReads(Protocol):
     """The call of `LocallyClient` that we make."""
 
@@ -60,15 +64,20 @@ class Quoting:
         catalogue: Catalogue,
         *,
         record_cart: Callable[[str], Awaitable[None]],
+        shipping_cost: ShippingCost,
         host_domain: str,
         fresh: float,
         now: Callable[[], float],
         clock: Callable[[], datetime],
     ) -> None:
-        """`record_cart` keeps the hash of a quote cart, before the quote is used; what it raises, a quote raises."""
+        """`record_cart` keeps the hash of a quote cart, before the quote is used; what it raises, a quote raises.
+
+        `shipping_cost` is what the brand takes for shipping one unit to a store, and raises likewise.
+        """
         self._locally = locally
         self._catalogue = catalogue
         self._record_cart = record_cart
+        self._shipping_cost = shipping_cost
         self._host_domain = host_domain
         self._clock = clock
         self._limit = asyncio.Semaphore(PARALLEL_QUOTES)
@@ -95,7 +104,7 @@ class Quoting:
         keeps the price it has; a well-formed no still falls back.
         """
         if path is PathToPurchase.STS:
-            return {upc: self._ship(upc, currency) for upc in upcs}
+            return {upc: await self._ship(store, upc, currency) for upc in upcs}
         questions = [_Question(store.id, upc, path, currency) for upc in upcs]
         quotes = await asyncio.gather(
             *(self._quote_unit(question, through=through, fall_back=fall_back) for question in questions)
@@ -142,9 +151,11 @@ class Quoting:
             del self._hashes[next(iter(self._hashes))]
         return True
 
-    def _ship(self, upc: str, currency: str) -> UnitQuote:
-        """Ship to store: the brand's own price. Its feed's shipping cost goes to Locally alone; 0 is the default."""
-        return replace(self._quote_catalogue(upc, currency), shipping=Money.zero(currency))
+    async def _ship(self, store: Store, upc: str, currency: str) -> UnitQuote:
+        """Ship to store: the brand's own price, and the shipping cost that its feed tells Locally."""
+        cost = await self._shipping_cost(upc, (store.address.country or "").upper())
+        shipping = Money(amount=min(cost, MOST_PER_UNIT), currency=currency)
+        return replace(self._quote_catalogue(upc, currency), shipping=shipping)
 
     def _quote_catalogue(self, upc: str, currency: str) -> UnitQuote:
         product = self._catalogue.get(upc)

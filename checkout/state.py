@@ -10,8 +10,14 @@ from checkout.availability import Availability
 from checkout.catalogue import Catalogue
 from checkout.checkouts import Checkouts
 from checkout.database import Database
+from checkout.feeding import Feeding
+from checkout.fulfilment import Actions
 from checkout.inbox import Inbox
+from checkout.intake import Intake
+from checkout.mailing import Lookup
+from checkout.notifying import Notifying
 from checkout.placing import Placing
+from checkout.rescuing import Rescues
 from checkout.settings import Settings
 
 
@@ -26,7 +32,14 @@ class State(TypedDict):
     assessor: Assessor
     checkouts: Checkouts
     placing: Placing
+    rescues: Rescues
     inbox: Inbox
+    intake: Intake | None
+    actions: Actions
+    notifying: Notifying
+    feeding: Feeding
+    lookup: Lookup | None
     answers: Answers
+    hash_email: Callable[[str], str]
     openapi: Callable[[], bytes]
     ready: Callable[[], bool]

@@ -9,7 +9,7 @@ const NEVER = { name: 'never', email: 'never', phone: 'never', address: 'never' 
 let loading = null;
 
 /** Stripe.js, once; a failure is forgotten, so that the next call tries again. @param {string} src */
-export function loadStripe(src) {
+function loadStripe(src) {
   loading ??= new Promise((resolve, reject) => {
     const script = Object.assign(document.createElement('script'), { src });
     const fail = () => {
@@ -42,7 +42,7 @@ export function createCard(page, box, wallets, on) {
     wallets.hidden = true;
   }
 
-  function mount(Stripe, { publishable_key, account, currency, methods }) {
+  function mount(Stripe, { publishable_key, account, currency, methods, isAsking }) {
     stripe = Stripe(publishable_key, { locale: page.lang, ...(account && { stripeAccount: account }) });
     elements = stripe.elements({
       mode: 'setup',
@@ -52,7 +52,7 @@ export function createCard(page, box, wallets, on) {
     });
     payment = elements.create('payment', {
       layout: 'tabs',
-      fields: { billingDetails: NEVER },
+      ...(!isAsking && { fields: { billingDetails: NEVER } }),
       wallets: { applePay: 'never', googlePay: 'never' },
     });
     payment.on('ready', () => wait(false));
@@ -105,7 +105,7 @@ export function createCard(page, box, wallets, on) {
         elements,
         clientSecret,
         redirect: 'if_required',
-        confirmParams: { return_url: location.href, payment_method_data: { billing_details } },
+        confirmParams: { return_url: location.href, ...(billing_details && { payment_method_data: { billing_details } }) },
       }),
   };
 }

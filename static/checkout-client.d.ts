@@ -177,6 +177,7 @@ export interface Checkout {
   payment: Payment | null;
   problems: { code: string; pointer: string; detail: string }[];
   order: { id: string; status: string; url: string; token: string } | null;
+  rescues: string | null;
   expires_at: string;
 }
 

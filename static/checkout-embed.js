@@ -7,7 +7,8 @@
 export function connect({ onPrefill, onClose }) {
   if (parent === self) return null;
   const query = new URLSearchParams(location.search);
-  const delegate = ['frame.close', 'frame.scroll'].filter((name) => query.get('ec_delegate')?.includes(name));
+  const asked = query.get('ec_delegate')?.split(',') ?? [];
+  const delegate = ['frame.close', 'frame.scroll', 'window.open'].filter((name) => asked.includes(name));
   const origins = document.body.dataset.embedOrigins?.split(' ') ?? [];
   const { tell, ask } = talk(origins, { delegate, title: document.title }, ({ method, params }) => {
     if (method === 'ec.prefill.change') onPrefill(params.prefill);
@@ -17,6 +18,7 @@ export function connect({ onPrefill, onClose }) {
   let said = '';
   let isBusy = false;
   let isCovered = false;
+  let watching;
   const close = () => delegate.includes('frame.close') && ask('ec.frame.close_request');
   const scroll = (top) => delegate.includes('frame.scroll') && ask('ec.frame.scroll_request', { top });
   const resize = () => {
@@ -33,8 +35,22 @@ export function connect({ onPrefill, onClose }) {
     if (isCovered) scroll(0);
   };
 
+  /** A new window, for phone numbers too: a frame that follows one itself may be lost. Gives whether there is one. */
+  const openWindow = (url) => {
+    if (delegate.includes('window.open')) return ask('ec.window.open_request', { url }), true;
+    const opened = open(url);
+    if (opened) opened.opener = null;
+    return Boolean(opened);
+  };
+
   new ResizeObserver(resize).observe(document.documentElement);
-  setInterval(look, 200);
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[target], a[href^="tel:"]');
+    if (!link) return;
+    event.preventDefault();
+    // Where the frame may open no window the address itself is shown, to be copied.
+    if (!openWindow(link.href) && link.target) link.textContent = link.href;
+  });
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && !event.defaultPrevented) close();
   });
@@ -62,10 +78,13 @@ export function connect({ onPrefill, onClose }) {
     // While an order is being placed the host does not close.
     busy(busy) {
       isBusy = busy;
+      clearInterval(watching);
+      if (busy) watching = setInterval(look, 200);
+      else look();
       resize();
     },
     close,
-    resize,
+    openWindow,
     scroll: (element) => scroll(element.getBoundingClientRect().top + scrollY),
   };
 }

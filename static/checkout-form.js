@@ -18,6 +18,7 @@ export function createForm(form, words, onLeave) {
   const refused = {};
 
   function fault(field) {
+    if (field.matches(':disabled')) return '';
     const text = value(field);
     const [told, code] = refused[field.name] ?? [];
     if (code && told === text) return code;
@@ -60,7 +61,11 @@ export function createForm(form, words, onLeave) {
     /** What is typed, sound and not yet saved, of the fields named. */
     changes(names = namesIn(form)) {
       const changed = fields.filter(
-        (field) => names.includes(field.name) && value(field) !== (saved[field.name] ?? '') && !fault(field),
+        (field) =>
+        !field.matches(':disabled') &&
+        names.includes(field.name) &&
+        value(field) !== (saved[field.name] ?? '') &&
+        !fault(field),
       );
       return Object.fromEntries(changed.map((field) => [field.name, value(field)]));
     },

@@ -1,124 +1,35 @@
 /**
- * The checkout page. What the service says decides; the page shows it and asks the shopper what comes next. A request
- * to place is kept under one key until its final answer, so that repeating it never makes a second order.
+ * The checkout page, until there is something to pay: the search for a store, the shopper's fields, and the checkout
+ * that the service keeps of them. What the service says decides; the page shows it.
  */
-import { createCard, loadStripe } from './checkout-card.js';
 import { createForm } from './checkout-form.js';
+import { $, $$, addressOf, ask, askCheckout, bringForward, fillIn, hush, isOpen, keep } from './checkout-talk.js';
+import { money, note, page, pause, say, state, storage, words } from './checkout-talk.js';
 
-const $ = (id) => document.getElementById(id);
-const $$ = (selector) => [...document.querySelectorAll(selector)];
-const page = document.body.dataset;
-const words = JSON.parse($('words').textContent);
 const items = page.items.split(',').map((line) => {
   const [upc, quantity] = line.split(':');
   return { upc, quantity: Number(quantity) };
 });
-const storage = `checkout ${page.items}`;
 const form = createForm($('details'), words.fields, (names) => save(names).catch(() => {}));
-const card = createCard(page, $('payment'), $('express'), {
-  change: () => tellCard(''),
-  escape: () => host?.close(),
-  failed: tellBlocked,
-  wallet: async (event) => (await order()) || event.paymentFailed(),
-  mayPay: isFilled,
-});
+const change = (patch) => askCheckout('', patch, { method: 'PATCH' });
 
-/** What outlives a reload: id, token, opening, place, told, typed, search, from. */
-let record = {};
-let checkout = null;
-let host = null;
+let placing = null;
+let loading = null;
 let others = null;
-let busy = false;
-let request = '';
+let searches = 0;
 let moves = 0;
 let turn = Promise.resolve();
 
-function keep(change) {
-  Object.assign(record, change);
-  try {
-    sessionStorage.setItem(storage, JSON.stringify(record));
-  } catch {
-    note('storage-note', words.reload_starts_anew); // The record lives in this page alone.
-  }
-}
-
-/** The one seam to the API. Raises its problem; `connection_lost` where no answer came. */
-async function ask(path, body, { method = 'POST', token = record.token, seconds = 30, ...headers } = {}) {
-  const answer = await fetch(`/v1/${path}`, {
-    ...(body && { method, body: JSON.stringify(body) }),
-    headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json', ...headers },
-    signal: AbortSignal.timeout(seconds * 1000),
-  }).catch(() => null);
-  const told = await answer?.json().catch(() => null);
-  if (told && answer.ok) return told;
-  throw Object.assign(new Error(told?.detail), { code: 'connection_lost', errors: [] }, told);
-}
-
-const askCheckout = (call = '', ...rest) => ask(`checkouts/${record.id}${call}`, ...rest);
-const change = (patch) => askCheckout('', patch, { method: 'PATCH' });
-const pause = (seconds) => new Promise((go) => setTimeout(go, seconds * 1000));
-
 /** One change at a time, whatever became of the one before. */
 const inTurn = (work) => (turn = turn.catch(() => {}).then(work));
-
-// What the page says.
-
-function note(id, text) {
-  $(id).textContent = text;
-  $(id).hidden = !text;
-}
-
-function money({ amount, currency }) {
-  const format = new Intl.NumberFormat(page.locale, { style: 'currency', currency });
-  return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
-}
-
-function fillIn(text) {
-  const { totals, store } = checkout ?? {};
-  const known = { amount: totals && money(totals.total), store: store?.name, phone: store?.phone, request };
-  return text.replace(/{(\w+)}/g, (_, name) => known[name] ?? '');
-}
-
-function button([label, act]) {
-  const made = $('action').content.firstElementChild.cloneNode();
-  made.textContent = fillIn(words.actions[label]);
-  made.onclick = () => act();
-  return made;
-}
-
-function tellCard(text, ...actions) {
-  note('payment-error', text);
-  $('payment-error').append(...actions.map(button));
-}
-
-function tellBlocked() {
-  tellCard(words.stripe_blocked, ['retry', () => (tellCard(''), card.show(checkout.payment))]);
-  host?.error({ code: 'payment_unavailable', message: words.stripe_blocked });
-}
-
-/** Says what happened, and what the shopper may do: each action is `[word, function]`. */
-function say(what, ...actions) {
-  const { title, text } = words.conversations[what];
-  note('conversation-title', fillIn(title));
-  note('conversation-text', fillIn(text));
-  $$('#conversation .actions')[0].replaceChildren(...actions.map(button));
-  bringForward($('conversation'));
-  host?.update(checkout, 'messages');
-}
-
-const hush = () => ($('conversation').hidden = $('problem').hidden = true);
-
-function bringForward(element) {
-  element.hidden = false;
-  element.focus();
-  host?.scroll(element);
-}
 
 // Stores.
 
 const typedSearch = () => new URLSearchParams(new FormData($('search'))).toString();
 
-async function search(query, cache = 'default') {
+/** Shows the stores of the latest search, however the answers come in. */
+async function search(query = state.record.search ?? typedSearch(), cache = 'default') {
+  const ours = ++searches;
   const status = $('stores-status');
   note('search-error', '');
   status.textContent = words.searching;
@@ -126,11 +37,14 @@ async function search(query, cache = 'default') {
   try {
     const answer = await fetch(`/checkout/stores?${query}`, { cache });
     if (!answer.ok) throw answer;
-    $('stores').innerHTML = await answer.text();
+    const list = await answer.text();
+    if (ours !== searches) return;
+    $('stores').innerHTML = list;
     status.textContent = ($('stores-heading') ?? $('stores-notice'))?.textContent;
     keep({ search: query, from: location.search });
-    if (checkout) mark();
+    if (state.checkout) mark();
   } catch {
+    if (ours !== searches) return;
     status.textContent = '';
     note('search-error', words.search_failed);
   }
@@ -156,8 +70,9 @@ const chosen = (name) => $$(`[name=${name}]:checked`)[0];
 
 /** Marks what the checkout has, in a list that may be new. */
 function mark() {
-  for (const radio of $$('[name=store]')) radio.checked = Number(radio.value) === checkout.store.id;
-  for (const radio of $$('[name=path]')) radio.checked = radio.value === checkout.path_to_purchase;
+  const { store, path_to_purchase } = state.checkout;
+  for (const radio of $$('[name=store]')) radio.checked = Number(radio.value) === store.id;
+  for (const radio of $$('[name=path]')) radio.checked = radio.value === path_to_purchase;
   offerPaths();
 }
 
@@ -181,8 +96,13 @@ async function moveTo(cart) {
   hush();
   $('summary').ariaBusy = true;
   try {
-    const now = await inTurn(() => ours === moves && (checkout ? change(cart) : open(cart)));
-    if (ours === moves) show(now, 'fulfillment');
+    await Promise.all([
+      loadPlacing(),
+      inTurn(async () => {
+        if (ours === moves) state.checkout = await (state.checkout ? change(cart) : open(cart));
+      }),
+    ]);
+    if (ours === moves) show('fulfillment');
   } catch (error) {
     if (ours === moves) refuse(error, () => moveTo(cart));
   }
@@ -194,8 +114,8 @@ async function moveTo(cart) {
 async function open(cart) {
   const body = { ...cart, items, locale: page.locale };
   const said = JSON.stringify(cart);
-  if (record.opening?.said !== said) keep({ opening: { said, key: crypto.randomUUID() } });
-  const made = await ask('checkouts', body, { token: page.key, 'Idempotency-Key': record.opening.key });
+  if (state.record.opening?.said !== said) keep({ opening: { said, key: crypto.randomUUID() } });
+  const made = await ask('checkouts', body, { token: page.key, 'Idempotency-Key': state.record.opening.key });
   keep({ id: made.id, token: made.token, opening: null, place: null });
   return made;
 }
@@ -203,7 +123,7 @@ async function open(cart) {
 /** Saves what was typed in these fields, else in all. Fields that the service refuses are marked. */
 async function save(names) {
   keep({ typed: form.values() });
-  if (!checkout || busy === 'placing') return;
+  if (!state.checkout || state.busy === 'placing') return;
   await inTurn(async () => {
     const typed = form.changes(names);
     const { message, ...shopper } = typed;
@@ -211,7 +131,7 @@ async function save(names) {
     for (const name in shopper) if (shopper[name] === '') shopper[name] = null;
     const lines = items.map((line, index) => (index ? line : { ...line, message }));
     try {
-      checkout = await change({ shopper, ...(message !== undefined && { items: lines }) });
+      state.checkout = await change({ shopper, ...(message !== undefined && { items: lines }) });
       form.markSaved(typed);
     } catch (error) {
       if (!form.refuse(error.errors)) throw error;
@@ -220,34 +140,43 @@ async function save(names) {
 }
 
 /** Shows the checkout as the service has it. */
-function show(now, cause) {
-  checkout = now;
-  const { store, payment } = now;
+function show(cause) {
+  const { store, payment } = state.checkout;
   $('details').hidden = $('place').hidden = false;
   mark();
   note('chosen', `${store.name}, ${addressOf(store)}`);
   showTotals();
   $('payment-step').hidden = !payment;
-  card.show(payment);
-  host?.update(now, cause);
+  carry();
+  placing.showCard();
+  state.host?.update(state.checkout, cause);
   tellOthers();
-  if (cause === 'fulfillment') isStuck('');
+  if (cause === 'fulfillment') placing.isStuck('');
 }
 
-/** Whether something but the shopper's fields keeps it from being placed; then it is said. */
-function isStuck(aside = 'card_needed') {
-  const told = checkout.problems.find(({ code }) => code !== aside && code in words.conversations);
-  if (told) say(told.code, ...answers(told.code === 'card_needed' ? 'new_card' : 'choose_store'));
-  return told;
+/** The details of an order that another store declined are carried over, unless the shopper types them anew. */
+function carry() {
+  const { back, anew } = state.record;
+  if (!back) return;
+  const { first_name, last_name, email } = state.checkout.shopper;
+  $('carried-name').textContent = `${first_name} ${last_name}, ${email}`;
+  $('carried').hidden = anew;
+  for (const group of $$('#details .group')) group.hidden = group.disabled = !anew;
+  const { message } = $('details').elements;
+  message.parentElement.hidden = message.disabled = true; // Its items are that order's, with what was written to them.
 }
 
-const addressOf = ({ address: { address, city, state } }) => [address, city, state].filter(Boolean).join(', ');
-const isOpen = ({ status }) => status === 'incomplete' || status === 'ready';
+/** To the order that this checkout would have rescued, which knows what can be done now; whether there is one. */
+function goBack() {
+  const { back } = state.record;
+  if (back) location.assign(back);
+  return back;
+}
 
 function showTotals() {
-  const { totals, items: lines, payment } = checkout;
+  const { totals, items: lines, payment } = state.checkout;
   const [label, amount] = $('place').children;
-  label.textContent = busy ? words.placing : payment ? words.place : words.reserve;
+  label.textContent = state.busy ? words.placing : payment ? words.place : words.reserve;
   amount.textContent = totals ? money(totals.total) : '';
   $('totals').hidden = !totals;
   if (!totals) return;
@@ -262,39 +191,40 @@ function showTotals() {
 
 /** After a reload, in a copied window, or back from elsewhere. */
 async function resume() {
-  if (!record.id) return;
+  if (!state.record.id) return;
   try {
-    const now = await askCheckout();
-    const known = { ...now.shopper, message: now.items[0].message };
-    form.fill({ ...known, ...record.typed });
+    [state.checkout] = await Promise.all([askCheckout(), loadPlacing()]);
+    const { shopper, items: lines } = state.checkout;
+    const { first_name, is_opt_in_consent, is_opt_in_consent_brand } = shopper;
+    const consents = { first_name, is_opt_in_consent, is_opt_in_consent_brand };
+    const known = state.record.back ? consents : { ...shopper, message: lines[0].message };
+    form.fill({ ...known, ...state.record.typed });
     form.markSaved(known);
-    if (now.status === 'canceled') return forget();
-    show(now, 'messages');
-    if (!goesOn(now) && record.place) say('interrupted', ['place_now', send]);
+    show('messages');
+    placing.resume();
   } catch (error) {
-    if (error.code === 'not_found') forget();
+    if (error.code === 'not_found') goBack() || forget();
     else say('service_down', ['retry', () => (hush(), resume())]);
   }
 }
 
 function forget() {
-  checkout = null;
-  keep({ id: null, token: null, opening: null, place: null, told: null });
+  state.checkout = null;
+  keep({ id: null, token: null, opening: null, agreed: null, place: null, told: null, back: null });
 }
 
 /** A new checkout at the same store; what was typed stays. */
 async function restart() {
-  const { store, path_to_purchase } = checkout;
+  if (goBack()) return;
+  const { store, path_to_purchase } = state.checkout;
   forget();
   form.markSaved(Object.fromEntries(Object.keys(form.values()).map((name) => [name, ''])));
   await moveTo({ store_id: store.id, path_to_purchase });
 }
 
-// Placing.
-
+/** Marks every field with a fault, and says so above them; whether there is none. */
 function isFilled() {
-  const faults = form.faults();
-  const lines = faults.map(({ field, text }) => {
+  const lines = form.faults().map(({ field, text }) => {
     const line = $('problem-link').content.firstElementChild.cloneNode(true);
     Object.assign(line.firstElementChild, { href: `#${field.id}`, textContent: text });
     line.onclick = (event) => (event.preventDefault(), field.focus());
@@ -305,158 +235,25 @@ function isFilled() {
   return !lines.length;
 }
 
-function setBusy(now) {
-  busy = now;
-  host?.busy(Boolean(now));
-  $('place').classList.toggle('is-busy', now);
-  $('place').ariaDisabled = Boolean(now);
-  showTotals();
+// Placing: nobody needs it, the card and Stripe.js before a store is chosen.
+
+function loadPlacing() {
+  loading ??= import('./checkout-placing.js').then(
+    ({ createPlacing }) => {
+      const parts = { form, save, show, showTotals, search, resume, restart, isFilled };
+      placing = createPlacing(parts);
+    },
+    (error) => {
+      loading = null;
+      throw Object.assign(error, { code: 'connection_lost' });
+    },
+  );
+  return loading;
 }
 
-/** From the button to the request; whether it came to that. A second press meanwhile does nothing. */
-async function order() {
-  if (busy) return;
-  hush();
-  if (!isFilled()) return;
-  setBusy('checking');
-  try {
-    await save();
-    if (isFilled() && !goesOn(checkout) && !isStuck() && (await takeCard())) {
-      send();
-      return true;
-    }
-  } catch (error) {
-    refuse(error, order);
-  }
-  if (busy === 'checking') setBusy(false);
-}
-
-/** Lets Stripe take the card, and keeps what is to be placed now. */
-async function takeCard() {
-  const body = { expected_total: checkout.totals.total };
-  if (checkout.payment) {
-    if (!card.isShown()) return tellBlocked();
-    if (!(await card.isComplete())) return card.focus();
-    const { client_secret } = await askCheckout('/setup-intent', {});
-    const { setupIntent, error } = await card.confirm(client_secret, billing(checkout.shopper));
-    const taken = setupIntent ?? error.setup_intent;
-    if (taken?.status !== 'succeeded') return declined(error);
-    body.setup_intent_id = taken.id;
-  }
-  keep({ place: { body, key: crypto.randomUUID() } });
-  return true;
-}
-
-const billing = ({ first_name, last_name, email, phone, address, address_2, city, state, zip, country }) => ({
-  name: `${first_name} ${last_name}`,
-  email,
-  phone,
-  address: { line1: address, line2: address_2 ?? '', city, state, postal_code: zip, country },
-});
-
-function declined(error) {
-  if (error?.type === 'validation_error') return card.focus();
-  if (error?.type === 'api_connection_error') return say('offline', ...answers('retry', order));
-  const isBank = !error || error.code === 'setup_intent_authentication_failure';
-  say(isBank ? 'authentication_failed' : 'card_declined', ...answers('new_card'));
-  tellCard(error?.message ?? '');
-}
-
-/** Places with the kept key. After a broken connection the very same request is repeated. */
-async function send(tries = 1) {
-  const { key, body } = record.place;
-  setBusy('placing');
-  const slow = setTimeout(say, 4000, 'confirming');
-  try {
-    const now = await askCheckout('/place', body, { seconds: 40, 'Idempotency-Key': key, Prefer: 'wait=25' });
-    setBusy(false);
-    show(now, 'messages');
-    goesOn(now);
-  } catch (error) {
-    if (error.code === 'connection_lost' && tries < 5) return pause(tries).then(() => send(tries + 1));
-    setBusy(false);
-    hush();
-    refuse(error, send);
-  } finally {
-    clearTimeout(slow);
-  }
-}
-
-/** Whether the checkout is no longer the shopper's to change; then the page goes on with what became of it. */
-function goesOn(now) {
-  if (now.status === 'placed') finish(now);
-  if (now.status === 'placing') follow();
-  if (now.status === 'expired') say(busy ? 'order_not_placed' : 'checkout_expired', ...answers('restart'));
-  return !isOpen(now);
-}
-
-/** Waits for an outcome that is not known yet. Nothing is sent again meanwhile. */
-async function follow() {
-  if (busy === 'placing') return;
-  setBusy('placing');
-  let said = '';
-  for (let seconds = 2; checkout.status === 'placing'; seconds = Math.min(seconds + 1, 10)) {
-    const what = checkout.problems.some(({ code }) => code === 'order_in_review') ? 'still_confirming' : 'confirming';
-    if (what !== said) say((said = what));
-    await pause(seconds);
-    checkout = await askCheckout().catch(() => checkout);
-  }
-  hush();
-  show(checkout, 'messages');
-  if (!goesOn(checkout)) say('interrupted', ['place_now', send]);
-  setBusy(false);
-}
-
-/** What the shopper may do next; `again` repeats what failed. */
-function answers(next, again) {
-  const all = {
-    new_card: () => (hush(), card.focus()),
-    accept_total: acceptTotal,
-    choose_store: () => (hush(), bringForward($$('[name=store]:not(:checked, :disabled)')[0] ?? $('q'))),
-    restart,
-    retry: () => (hush(), again()),
-  };
-  const call = () => (location.href = `tel:${checkout.store.phone}`);
-  return all[next] ? [[next, all[next]]] : [['retry', all.retry], ...(checkout?.store.phone ? [['call', call]] : [])];
-}
-
-/** A refusal is a conversation: what the service says, and what to do next. `again` repeats what failed. */
 function refuse(error, again) {
-  const { code, next, checkout: now } = error;
-  if (!code) throw error; // A fault of this page.
-  request = error.instance?.split(':').pop();
-  if (now) show(now, 'messages');
-  if (['new_card', 'choose_store', 'restart'].includes(next)) keep({ place: null });
-  if (next === 'restart') host?.error({ code: 'session_expired', message: error.message });
-  else if (now && goesOn(now)) return;
-  if (next === 'choose_store') search(record.search ?? typedSearch(), 'reload');
-  if (form.refuse(error.errors) && !isFilled()) return;
-  const what = code === 'connection_lost' ? 'offline' : next === 'retry' ? 'service_down' : 'contact';
-  say(words.conversations[code] ? code : what, ...answers(next, again));
-}
-
-function acceptTotal() {
-  hush();
-  record.place.body.expected_total = checkout.totals.total;
-  keep({});
-  send();
-}
-
-async function finish({ store, totals, path_to_purchase, order: made, shopper }) {
-  keep({ place: null, typed: null });
-  const total = totals && money(totals.total);
-  const known = { store: store.name, address: addressOf(store), total, email: shopper.email };
-  const fill = () => $$('[data-fill]').forEach((cell) => (cell.textContent = known[cell.dataset.fill] ?? ''));
-  for (const line of $$('[data-done]')) line.hidden = line.dataset.done !== path_to_purchase;
-  $('order-link').href = made.url;
-  card.show(null);
-  $('checkout').hidden = true;
-  fill();
-  bringForward($('done'));
-  if (!record.told) host?.complete(checkout, made);
-  keep({ told: true });
-  known.order = (await ask(`orders/${made.id}`, null, { token: made.token }).catch(() => made)).cart_hash ?? made.id;
-  fill();
+  if (placing) placing.refuse(error, again);
+  else say('offline', ['retry', again]);
 }
 
 // From here on the shopper acts.
@@ -473,8 +270,13 @@ function bind() {
   });
   on('stores', 'change', move);
   on('paths', 'change', move);
-  on('details', 'submit', still(order));
+  on('details', 'submit', still(() => placing.order()));
   on('details', 'input', () => keep({ typed: form.values() }));
+  on('change-details', 'click', () => {
+    keep({ anew: true });
+    show('messages');
+    $('details').elements.email.focus();
+  });
   on('again', 'click', () => {
     forget();
     keep({ typed: form.values() });
@@ -486,11 +288,12 @@ function bind() {
 
 /** Windows with the same cart share one checkout, which never becomes two orders. */
 function tellOthers() {
-  const { id, token } = record;
+  const { record: { id, token }, checkout } = state;
   others?.postMessage({ id, token, version: checkout.version, isOpen: isOpen(checkout) });
 }
 
 async function hear({ data }) {
+  const { record, checkout, busy } = state;
   if (data.isNew) return checkout && tellOthers();
   if (!record.id && data.isOpen) keep({ id: data.id, token: data.token });
   if (record.id === data.id && !busy && data.version !== checkout?.version) await resume();
@@ -500,31 +303,46 @@ function prefill({ name = '', postal_code, ...known }) {
   const [, first_name, last_name] = /^(.*?)\s*(\S*)$/.exec(name.trim());
   form.fill({ first_name, last_name, zip: postal_code, ...known });
   save();
-  if (postal_code && !$('q').value) search(typedSearch(($('q').value = postal_code)));
+  if (!postal_code || $('q').value) return;
+  $('q').value = postal_code;
+  search(typedSearch());
+}
+
+/** What a page of the bank added to the address when it sent the shopper back; it does not stay there. */
+function takeReturn() {
+  const address = new URL(location);
+  const told = Object.fromEntries(address.searchParams);
+  if (!told.setup_intent) return null;
+  for (const name in told) if (/^(setup_intent|redirect_status)/.test(name)) address.searchParams.delete(name);
+  history.replaceState(null, '', address);
+  return told;
 }
 
 async function start() {
+  const returned = takeReturn();
   try {
-    record = JSON.parse(sessionStorage.getItem(storage)) ?? {};
+    state.record = JSON.parse(sessionStorage.getItem(storage)) ?? {};
     others = new BroadcastChannel(storage);
   } catch {
     keep({});
   }
   bind();
+  const { search: left, from } = state.record;
+  const restored = left && from === location.search && search(left);
   if ('framed' in page) {
     const { connect } = await import('./checkout-embed.js');
-    host = connect({ onPrefill: prefill, onClose: () => save().catch(() => {}) });
+    state.host = connect({ onPrefill: prefill, onClose: () => save().catch(() => {}) });
   }
-  loadStripe(page.stripeJs).catch(() => {});
-  form.fill(record.typed ?? {});
-  if (!record.id) {
+  form.fill(state.record.typed ?? {});
+  if (!state.record.id) {
     others?.postMessage({ isNew: true });
     await pause(0.1);
   }
-  if (record.search && record.from === location.search) await search(record.search);
+  await restored;
   await resume();
-  if (!checkout && chosen('store')) await move();
-  host?.start(checkout);
+  if (returned) await loadPlacing().then(() => placing.comeBack(returned));
+  if (!state.checkout && chosen('store')) await move();
+  state.host?.start(state.checkout);
 }
 
 start();

@@ -45,13 +45,8 @@ export interface CheckoutOrder {
 }
 
 export interface CheckoutError {
-  code:
-    | 'timeout'
-    | 'load_failed'
-    | 'origin_not_allowed'
-    | 'payment_unavailable'
-    | 'session_expired'
-    | 'not_available';
+  /** A page of an origin that is not allowed gets `load_failed` too: browsers do not tell one from the other. */
+  code: 'timeout' | 'load_failed' | 'not_available' | 'payment_unavailable' | 'session_expired';
   message: string;
   /** The checkout as a page of its own. */
   url: string;
@@ -74,7 +69,7 @@ export interface CheckoutPrefill {
 }
 
 export interface LocalCheckoutEventMap {
-  /** It can be used: stores are shown, the card form is ready or known to have failed. */
+  /** It can be used. `checkout` is there already where the shopper comes back to one. */
   'checkout-start': CustomEvent<{ checkout: CheckoutSnapshot | null }>;
   /** Store, totals, items or messages changed; `cause` says which. */
   'checkout-update': CustomEvent<{
@@ -112,6 +107,7 @@ export interface LocalCheckoutElement extends HTMLElement {
   /** The checkout as a page of its own. Throws where `src` is of another origin. */
   readonly url: string;
   readonly checkout: CheckoutSnapshot | null;
+  /** The latest; null again once the checkout goes on. */
   readonly error: CheckoutError | null;
   /** Opens the dialog; inline it goes there. */
   open(): void;

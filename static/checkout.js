@@ -5,6 +5,12 @@
   const { origin } = new URL(currentScript.src);
   const ucp = { version: '2026-08-25', status: 'success' };
   const NAMES = 'items upc quantity postalCode appearance src mode label successUrl'.split(' ');
+  const WORDS = {
+    en: ['Buy at a local store', 'Close'],
+    fr: ['Acheter en magasin', 'Fermer'],
+    es: ['Comprar en tienda', 'Cerrar'],
+  };
+  const language = (element) => element.closest('[lang]')?.lang;
   const dashed = (name) => name.replace(/[A-Z]/, '-$&').toLowerCase();
   const make = (tag, values) => Object.assign(document.createElement(tag), values);
   const copy = ({ dataset }, element) => {
@@ -27,7 +33,7 @@ button { position: absolute; right: 0; padding: 1rem }
     constructor() {
       super();
       let { prefill } = this;
-      let frame, port, timer, shown, busy, done;
+      let frame, port, timer, shown, busy, done, title;
       const isModal = () => this.mode === 'modal';
 
       const tell = (method, params) => port?.postMessage({ jsonrpc: '2.0', method, params });
@@ -37,31 +43,32 @@ button { position: absolute; right: 0; padding: 1rem }
       };
       const fail = (code, message) => {
         this.error = { code, message, url: this.url };
-        if (!this.link && !this.firstElementChild) this.append(make('a', { href: this.url, textContent: frame.title }));
+        if (!this.link && !this.firstElementChild) this.append(make('a', { href: this.url, textContent: title }));
         if (!isModal()) shadow.prepend(slot);
         fire('error', { error: this.error });
       };
-      const expect = (milliseconds, code) => {
+      const expect = (milliseconds, code, message) => {
         clearTimeout(timer);
         timer = setTimeout(() => {
           frame.remove();
           dialog.close();
-          fail(code, 'No answer');
+          fail(code, message);
         }, milliseconds);
       };
 
       const mount = () => {
         if (frame || !(this.items || this.upc || this.src)) return;
         shown = this.url;
+        [title, button.textContent] = WORDS[(language(this) || navigator.language).slice(0, 2)] ?? WORDS.en;
         frame = make('iframe', {
           src: `${shown}&ec_version=${ucp.version}&ec_delegate=frame.${isModal() ? 'close' : 'scroll'}&ec_color_scheme=${this.appearance}`,
-          title: this.label || 'Checkout',
+          title: this.label || title,
           allow: 'payment *; publickey-credentials-get *; geolocation',
           sandbox: 'allow-scripts allow-forms allow-same-origin allow-popups allow-popups-to-escape-sandbox',
-          // A page that was refused loads too.
-          onload: () => port || expect(3000, 'load_failed'),
+          // A page that was refused loads too, and nobody is told why it was.
+          onload: () => port || expect(3000, 'load_failed', `Is ${location.origin} among CHECKOUT_ORIGINS?`),
         });
-        expect(20000, 'timeout');
+        expect(20000, 'timeout', 'No answer');
         addEventListener('message', hear);
         if (!isModal()) slot.remove();
         (isModal() ? dialog : shadow).append(frame);
@@ -83,7 +90,11 @@ button { position: absolute; right: 0; padding: 1rem }
           if (id) port.postMessage({ jsonrpc: '2.0', id, result: { ucp } });
           const { checkout } = params;
           const [, cause, change] = method.split('.');
-          if (checkout) this.checkout = checkout;
+          if (checkout) {
+            this.checkout = checkout;
+            this.error = null;
+            if (!isModal()) slot.remove();
+          }
           if (acts[method]) acts[method](params);
           else fire(change ? 'update' : cause, { checkout, cause });
         };
@@ -115,7 +126,7 @@ button { position: absolute; right: 0; padding: 1rem }
       };
 
       const slot = make('slot');
-      const button = make('button', { textContent: 'Close', onclick: () => this.close() });
+      const button = make('button', { onclick: () => this.close() });
       const dialog = make('dialog', {
         closedBy: 'any',
         oncancel: (event) => {
@@ -174,7 +185,7 @@ button { position: absolute; right: 0; padding: 1rem }
 
     get url() {
       const { items, upc, quantity, postalCode: q, appearance } = this;
-      const query = { items, upc, quantity, q, appearance, lang: this.closest('[lang]')?.lang };
+      const query = { items, upc, quantity, q, appearance, lang: language(this) };
       const url = new URL(this.src || '/checkout', origin);
       if (url.origin !== origin) throw new TypeError('src: not on ' + origin);
       for (const name in query) if (query[name] && !url.searchParams.has(name)) url.searchParams.set(name, query[name]);

@@ -5,10 +5,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from checkout.clocks import machine_clock
 from checkout.database import Database, Transaction, record_quote_cart
 from checkout.database.tables import inbox as rows
 from checkout.inbox import Inbox
@@ -17,6 +19,17 @@ from tests.databases import NOW
 from tests.service import TestClock, make_settings
 
 Looking = Callable[[str], Awaitable[bool]]
+
+
+class StillClock(TestClock):
+    """Goes on only when it is told to, however long the machine takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._began = machine_clock()
+
+    def __call__(self) -> datetime:
+        return self._began + self.ahead
 
 
 async def nobody(_: str) -> bool:
@@ -36,17 +49,20 @@ class Place:
     database: Database
     clock: TestClock = field(default_factory=TestClock)
     looked: list[str] = field(default_factory=list)
+    cards: list[str] = field(default_factory=list)
 
     @asynccontextmanager
-    async def running(self, look: Looking = nobody, database: Database | None = None) -> AsyncIterator[Inbox]:
-        inbox = self.made(look, database)
+    async def running(
+        self, look: Looking = nobody, database: Database | None = None, **changes: str
+    ) -> AsyncIterator[Inbox]:
+        inbox = self.made(look, database, **changes)
         await inbox.start()
         try:
             yield inbox
         finally:
             await inbox.stop()
 
-    def made(self, look: Looking, database: Database | None = None) -> Inbox:
+    def made(self, look: Looking, database: Database | None = None, **changes: str) -> Inbox:
         async def noted(cart_hash: str) -> bool:
             self.looked.append(cart_hash)
             return await look(cart_hash)
@@ -54,8 +70,14 @@ class Place:
         async def refresh(order: Order) -> None:
             raise AssertionError(order.id)
 
-        settings = make_settings(recovery_interval="0.02")
-        return Inbox(database or self.database, settings, clock=self.clock, look=noted, refresh=refresh)
+        async def read_card(setup_intent_id: str) -> bool:
+            self.cards.append(setup_intent_id)
+            return setup_intent_id.startswith("seti_ours")
+
+        settings = make_settings(**{"recovery_interval": "0.02", **changes})
+        return Inbox(
+            database or self.database, settings, clock=self.clock, look=noted, refresh=refresh, read_card=read_card
+        )
 
     async def know(self, *hashes: str) -> None:
         """Carts of quotes, with which an event is over."""

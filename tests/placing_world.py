@@ -21,6 +21,7 @@ from tests.service import Service, key, running_service
 from tests.upstreams import Upstreams
 
 SECOND_UPC = "068648100117"
+PATIENCE = 30  # Seconds until a test gives up: a machine that runs all tests at once is slow, its disk above all.
 ENDED = {"ready", "incomplete", "placed", "expired"}
 
 
@@ -77,11 +78,11 @@ class World:
         path = f"/v1/checkouts/{checkout['id']}/place"
         return await self.service.call("POST", path, sent, with_=with_ or checkout["token"], **headers)
 
-    async def settled(self, checkout: dict[str, Any], within: float = 5) -> dict[str, Any]:
+    async def settled(self, checkout: dict[str, Any], within: float = PATIENCE) -> dict[str, Any]:
         """The checkout once nothing is under way any more."""
         return await self.until(checkout, lambda now: now["status"] in ENDED, within)
 
-    async def until(self, checkout: dict[str, Any], holds: Any, within: float = 5) -> dict[str, Any]:
+    async def until(self, checkout: dict[str, Any], holds: Any, within: float = PATIENCE) -> dict[str, Any]:
         """The checkout once a condition holds for it."""
         ends = time.monotonic() + within
         while not holds(now := await self.service.read(checkout)):

@@ -58,6 +58,8 @@ ENVIRON = {
     "CHECKOUT_NOT_PLACED_AFTER": "0.2",
     "CHECKOUT_NOT_PLACED_AFTER_REFUSAL": "0.1",
     "CHECKOUT_RECOVERY_INTERVAL": "0.2",
+    # Seconds, as in earnest, are too few for a machine that runs all tests at once.
+    "CHECKOUT_PLACE_WAIT": "20",
 }
 
 

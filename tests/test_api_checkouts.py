@@ -28,7 +28,7 @@ async def test_created_checkout_has_the_documented_shape(service: Service) -> No
     assert answer.status_code == 201
     assert list(checkout) == [
         *("id", "object", "version", "status", "brand", "store", "path_to_purchase", "items", "shopper", "totals"),
-        *("payment", "problems", "order", "expires_at", "token"),
+        *("payment", "problems", "order", "rescues", "expires_at", "token"),
     ]
     assert (checkout["object"], checkout["version"], checkout["status"]) == ("checkout", 1, "ready")
     assert re.fullmatch(r"chk_\w+", checkout["id"])

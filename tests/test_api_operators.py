@@ -1,6 +1,7 @@
 """What operators read, and what becomes of an attempt in doubt once a person has decided."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 
 from checkout.database.tables import attempts, holds, orders, outbox
 from tests.databases import KINDS
-from tests.placing_world import World, problem, running_world
+from tests.placing_world import PATIENCE, World, problem, running_world
 from tests.service import PUBLISHABLE_KEY, SECRET_KEY, STORE_ID, Service, key
 from tests.upstreams import Forward, Happening, answers, lost_answer, lost_request
 
@@ -122,7 +123,8 @@ async def test_placed_decision_makes_the_order(review: Doubt) -> None:
     (order,) = await world.rows(orders)
     assert (order["id"], order["cart_hash"]) == (settled.json()["order"]["id"], review.cart_hash)
     assert await world.rows(holds) == []
-    assert [row["topic"] for row in await world.rows(outbox)] == ["checkout.review", "checkout.placed"]
+    told = [row["topic"] for row in await world.rows(outbox)]
+    assert told[:2] == ["checkout.review", "checkout.placed"]
     assert (await world.rows(attempts))[0]["cart_jwt"] is None
     assert await world.calls() == (1, 1)
     assert await review.decisions() == [
@@ -182,11 +184,12 @@ async def test_repeated_not_placed_decision_changes_nothing(tmp_path: Path) -> N
 async def test_order_may_be_told_of_after_a_no(tmp_path: Path) -> None:
     async with in_doubt("sqlite", tmp_path, lost_request) as doubt:
         await doubt.settle(NOT_PLACED)
-        first = await doubt.replay()
+        assert (await doubt.replay()).json()["code"] == "order_not_placed"
         settled = await doubt.settle({"placed": doubt.cart_hash})
         assert (settled.status_code, settled.json()["status"]) == (200, "placed")
         assert [entry["decision"] for entry in await doubt.decisions()] == ["not_placed", "placed"]
-        assert (await doubt.replay()).content == first.content
+        replay = await doubt.replay()
+        assert (replay.status_code, replay.json()["status"]) == (200, "placed")
         assert await doubt.world.rows(holds) == []
 
 
@@ -231,11 +234,14 @@ async def test_order_found_after_a_no_is_told_to_the_log(tmp_path: Path) -> None
     async with in_doubt("sqlite", tmp_path, reading_on=True) as doubt:
         doubt.world.upstreams.clear()
         doubt.world.upstreams.on("v2/cart", late)
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), PATIENCE)
         assert (await doubt.settle(NOT_PLACED)).status_code == 200
         with capture_logs() as logged:
             go_on.set()
-            await asyncio.sleep(0.3)
+            ends = time.monotonic() + PATIENCE
+            while not any(line["event"] == "order_after_not_placed" for line in logged):
+                assert time.monotonic() < ends, logged
+                await asyncio.sleep(0.02)
         assert [line["log_level"] for line in logged if line["event"] == "order_after_not_placed"] == ["error"]
         assert [line for line in logged if line["event"] == "attempt_stopped"] == []
         assert (await doubt.world.service.read(doubt.checkout))["status"] == "placed"

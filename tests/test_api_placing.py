@@ -76,7 +76,7 @@ async def test_placing_leaves_answer_and_event(world: World) -> None:
     assert [(row["key"], row["bound"], row["open_until"], row["status"]) for row in stored] == [
         (using, True, None, 200)
     ]
-    assert [row["topic"] for row in await world.rows(outbox)] == ["checkout.placed"]
+    assert [row["topic"] for row in await world.rows(outbox)] == ["checkout.placed", "order.updated"]
 
 
 async def test_timeline_tells_each_step_in_order(world: World) -> None:
@@ -190,6 +190,8 @@ async def test_order_takes_its_totals_from_the_cart(world: World) -> None:
     assert json.loads(entry["facts"]) == {
         "ours": checkout["totals"]["total"]["amount"],
         "locally": order["totals"]["total"]["amount"],
+        "source": "placing",
+        "request_id": None,
     }
 
 

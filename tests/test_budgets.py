@@ -8,6 +8,7 @@ import pytest
 from tests.service import UPC, Service
 
 KILOBYTE = 1024
+_AT_ONCE = re.compile(r"""from ['"]\./([\w-]+\.js)['"]""")
 _IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*['"]\./([\w-]+\.js)['"]""")
 
 
@@ -22,7 +23,7 @@ def weight(*contents: bytes) -> int:
     return sum(len(gzip.compress(content, 9)) for content in contents)
 
 
-async def modules_of(service: Service, name: str) -> dict[str, bytes]:
+async def modules_of(service: Service, name: str, imports: re.Pattern[str] = _IMPORT) -> dict[str, bytes]:
     """A module and everything that it imports, by name."""
     found: dict[str, bytes] = {}
     wanted = [name]
@@ -30,18 +31,46 @@ async def modules_of(service: Service, name: str) -> dict[str, bytes]:
         module = wanted.pop()
         if module not in found:
             found[module] = await load(service, f"/static/{module}")
-            wanted += _IMPORT.findall(found[module].decode())
+            wanted += imports.findall(found[module].decode())
     return found
+
+
+@pytest.mark.parametrize("path", ["/checkout", "/checkout/stores", "/static/checkout.js", "/static/checkout-page.css"])
+async def test_pages_and_files_travel_packed(service: Service, path: str) -> None:
+    asked = {"items": f"{UPC}:1", "q": "60605"}
+    packed = await service.client.get(path, params=asked, headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["vary"]
+    assert packed.num_bytes_downloaded <= weight(packed.content) + 100
+    plain = await service.client.get(path, params=asked, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert len(plain.content) == len(packed.content) > packed.num_bytes_downloaded
 
 
 async def test_loader_weighs_3_kilobytes_at_most(service: Service) -> None:
     assert weight(await load(service, "/static/checkout.js")) <= 3 * KILOBYTE
 
 
-async def test_scripts_of_the_page_weigh_8_kilobytes_at_most(service: Service) -> None:
-    modules = await modules_of(service, "checkout-page.js")
-    del modules["checkout-embed.js"]  # Framed pages alone load it; it has a budget of its own.
+async def test_page_loads_8_kilobytes_of_scripts_at_most(service: Service) -> None:
+    """In a frame too; what a shopper needs who has chosen a store is fetched then, as Stripe.js is."""
+    modules = await modules_of(service, "checkout-page.js", _AT_ONCE)
+    modules |= await modules_of(service, "checkout-embed.js")
+    assert sorted(modules) == [f"checkout-{name}.js" for name in ("embed", "form", "page", "talk")]
     assert weight(*modules.values()) <= 8 * KILOBYTE
+
+
+async def test_placing_and_card_weigh_5_kilobytes_at_most(service: Service) -> None:
+    modules = await modules_of(service, "checkout-placing.js")
+    del modules["checkout-talk.js"]  # It is there already.
+    assert sorted(modules) == ["checkout-card.js", "checkout-placing.js"]
+    assert weight(*modules.values()) <= 5 * KILOBYTE
+
+
+async def test_nothing_is_fetched_before_it_is_needed(service: Service) -> None:
+    """The page names the modules it starts with, so that none waits for another; the others it does not name."""
+    for query, names in (({}, {"talk", "form", "page"}), ({"ec_version": "1"}, {"talk", "form", "page", "embed"})):
+        page = (await load(service, "/checkout", items=f"{UPC}:1", **query)).decode()
+        assert set(re.findall(r"/static/checkout-([\w]+)\.js", page)) == names
 
 
 @pytest.mark.parametrize("name", ["checkout-embed.js", "order-page.js", "checkout-client.js"])

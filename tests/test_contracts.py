@@ -14,15 +14,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
-from checkout import api
+from checkout import api, errors
 from checkout.openapi import OPERATIONS
 from checkout.problems import Problem
 from checkout.sandbox import create_sandbox
 from tests.service import PUBLISHABLE_KEY, SECRET_KEY, STORE_ID, UPC, Service, key, running_service
 
 NEXT = {"retry", "fix", "new_card", "accept_total", "choose_store", "restart", "wait", "contact", "stop"}
-# The document describes itself nowhere.
-UNDESCRIBED = {"/openapi.json"}
+# The document describes itself nowhere, nor what only Locally's scanner reads.
+UNDESCRIBED = {"/openapi.json", "/feeds/{token}/available-to-sell.csv"}
 
 
 def canonical(answer: httpx.Response) -> Problem:
@@ -135,7 +135,7 @@ async def test_health_has_the_documented_bodies(service: Service) -> None:
 
 def test_routes_are_those_of_the_document() -> None:
     routed = {
-        (re.sub(r"{\w+}", "{id}", route.path), method)
+        (re.sub(r"{\w+_id}", "{id}", route.path), method)
         for route in api.routes
         if isinstance(route, Route) and route.path not in UNDESCRIBED
         for method in (route.methods or set()) - {"HEAD"}
@@ -145,12 +145,14 @@ def test_routes_are_those_of_the_document() -> None:
 
 async def test_documented_requests_are_understood(service: Service) -> None:
     """Their store and goods are made up, so the answer is a no; but never one to their form."""
-    checkout = await service.create()
+    checkout, reserved = await service.create(), await service.create(path_to_purchase="ropis")
+    order = (await service.place(reserved, None)).json()["order"]
     for operation in OPERATIONS:
-        if operation.request is None:
+        if operation.request is None or errors.NotHere in operation.errors:  # A retailer's: see test_pushcart.
             continue
+        named = order if operation.path.startswith("/v1/orders/") else checkout
         for media_type in operation.request.media_types:
-            path = operation.path.replace("{id}", checkout["id"])
+            path = operation.path.replace("{id}", named["id"]).replace("{upc}", UPC)
             headers = {"Content-Type": media_type, "Idempotency-Key": key()}
             content = json.dumps(operation.request.example)
             answer = await fail(service, operation.method, path, content=content, headers=headers)

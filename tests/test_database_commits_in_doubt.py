@@ -114,7 +114,7 @@ async def keeps_promise(world: World, database: Doubtful, way: str, number: int)
     database.arm(number)
     told = await world.place(checkout, intent, using=using)
     ordered_when_told = set(await world.orders()) - made
-    now = await world.settled(checkout, within=15)
+    now = await world.settled(checkout)
     was_hit = database.hit
     database.arm(0)
     where = f"{way}, write {number}: told {told.status_code} {told.text[:200]}, became {now['status']}"

@@ -64,7 +64,7 @@ def require_refusal(answer: httpx.Response) -> None:
 
 async def require_one_order(world: World, checkout: dict[str, Any], number: int = 1) -> None:
     """It is placed, told as placed, the `number`th, and every order of the sandbox has its record."""
-    assert (await world.settled(checkout, within=20))["status"] == "placed"
+    assert (await world.settled(checkout))["status"] == "placed"
     assert await world.calls() == (number, number)
     made = await world.orders()
     assert len(made) == number

@@ -20,18 +20,24 @@ from checkout.database import Migration, migrate_database
 from checkout.database import migrating as migrating_module
 from checkout.database.tables import metadata
 from checkout.errors import SettingsFault
-from tests.databases import _ROWS, KINDS, database_url, running_database
+from tests.databases import _ROWS, KINDS, new_database_url, running_database
 from tests.processes import run
 from tests.test_database_opening import differences, faults_of, on_url, run_on
 
-NEWEST = "0002"
+NEWEST = "0003"
 # Tables that the first version did not have.
-_SINCE_0001 = {"inbox"}
+_SINCE_0001 = {
+    *("console_logins", "deliveries", "delivery_tries", "feed_imports", "feed_rows"),
+    *("inbox", "item_actions", "mails", "marks", "order_links"),
+}
+
+
+pytestmark = pytest.mark.usefixtures("real_history")
 
 
 @pytest_asyncio.fixture(params=KINDS)
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    async with database_url(request.param, tmp_path) as url:
+    async with new_database_url(request.param, tmp_path) as url:
         yield url
 
 
@@ -98,7 +104,7 @@ async def test_old_database_keeps_its_rows(url: str) -> None:
     assert len(before) == len(metadata.tables) - len(_SINCE_0001)
     assert all(before.values())
     done = await migrate(url)
-    assert (done.before, done.after, [version for version, _ in done.steps]) == ("0001", NEWEST, ["0002"])
+    assert (done.before, done.after, [version for version, _ in done.steps]) == ("0001", NEWEST, ["0002", NEWEST])
     after = await on_url(url, rows_of)
     for table, rows in before.items():
         assert [{name: new[name] for name in old} for old, new in zip(rows, after[table], strict=True)] == rows, table
@@ -109,7 +115,7 @@ async def test_old_database_keeps_its_rows(url: str) -> None:
 
 async def test_empty_database_gets_all_steps(url: str) -> None:
     done = await migrate(url)
-    assert (done.before, [version for version, _ in done.steps]) == (None, ["0001", "0002"])
+    assert (done.before, [version for version, _ in done.steps]) == (None, ["0001", "0002", NEWEST])
     assert await on_url(url, differences) == []
 
 
@@ -138,14 +144,14 @@ async def test_failing_step_leaves_everything_as_it_was(url: str, monkeypatch: p
 async def test_service_does_not_change_an_old_database(url: str) -> None:
     before = await make_old(url)
     (line,) = await faults_of(url)
-    assert line.startswith("CHECKOUT_DATABASE_URL: the database has schema 0001, this version needs 0002;")
+    assert line.startswith("CHECKOUT_DATABASE_URL: the database has schema 0001, this version needs 0003;")
     assert line.endswith("take a copy of it, then run: checkout migrate")
     assert await on_url(url, rows_of) == before
 
 
 @pytest.mark.parametrize(
     ("version", "said"),
-    [("9999", "newer than 0002"), ("b1f0c2d3e4a5", "tables of another program")],
+    [("9999", "newer than 0003"), ("b1f0c2d3e4a5", "tables of another program")],
 )
 async def test_unknown_schema_is_neither_run_on_nor_changed(url: str, version: str, said: str) -> None:
     await migrate(url)
@@ -194,14 +200,14 @@ async def test_command_tells_steps_and_versions(url: str) -> None:
     assert (told.exit_code, told.stderr) == (0, "")
     first, *_, last = told.stdout.splitlines()
     assert first.startswith("Step 0002: ")
-    assert last == "The database went from 0001 to schema 0002."
+    assert last == "The database went from 0001 to schema 0003."
     again = await tell(CHECKOUT_DATABASE_URL=url)
-    assert again.stdout == "The database has schema 0002 already; nothing was changed.\n"
+    assert again.stdout == "The database has schema 0003 already; nothing was changed.\n"
 
 
 def test_command_needs_a_file_and_no_keys(tmp_path: Path) -> None:
     told = run("migrate", "--database", "new.db", "--json", cwd=tmp_path)
-    assert json.loads(told.stdout) == {"before": None, "after": "0002", "steps": ["0001", "0002"]}
+    assert json.loads(told.stdout) == {"before": None, "after": "0003", "steps": ["0001", "0002", "0003"]}
     assert (tmp_path / "new.db").is_file()
 
 

@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from checkout.database import SqliteDatabase, open_database
 from checkout.database.tables import metadata
 from checkout.errors import SettingsFault
-from tests.databases import KINDS, add, database_url, names, running_database
+from tests.databases import KINDS, add, names, new_database_url, running_database
+
+pytestmark = pytest.mark.usefixtures("real_history")
 
 
 @pytest_asyncio.fixture(params=KINDS)
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    async with database_url(request.param, tmp_path) as url:
+    async with new_database_url(request.param, tmp_path) as url:
         yield url
 
 

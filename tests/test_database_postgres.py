@@ -13,13 +13,19 @@ from checkout.database import Database, Transaction, find_checkout, find_order, 
 from checkout.database.postgres import PostgresDatabase
 from checkout.database.tables import quote_carts
 from checkout.errors import DatabaseUnavailable, SettingsFault
-from tests.databases import add, database_url, names, on_server, running_database
+from tests.databases import add, database_url, names, new_database_url, on_server, running_database
 from tests.service import running_service
 
 
 @pytest_asyncio.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
     async with database_url("postgresql", tmp_path) as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def new_url(tmp_path: Path) -> AsyncIterator[str]:
+    async with new_database_url("postgresql", tmp_path) as url:
         yield url
 
 
@@ -39,13 +45,13 @@ async def disconnect_all(url: str) -> None:
     await on_server(connections, name_of(url))
 
 
-async def test_commits_are_synced_whatever_the_server_says(url: str) -> None:
-    await on_server(f"ALTER DATABASE {name_of(url)} SET synchronous_commit = off")
+async def test_commits_are_synced_whatever_the_server_says(new_url: str) -> None:
+    await on_server(f"ALTER DATABASE {name_of(new_url)} SET synchronous_commit = off")
 
     async def ask(tx: Transaction) -> str:
         return str((await tx.execute(text("SHOW synchronous_commit"))).scalar_one())
 
-    async with running_database(url) as database:
+    async with running_database(new_url) as database:
         assert await database.read(ask) == "on"
 
 
@@ -132,8 +138,8 @@ async def test_id_that_no_record_can_have_is_unknown(database: Database) -> None
     assert await database.read(lambda tx: find_order(tx, "ord_\x00")) is None
 
 
-async def test_instances_may_start_at_once(url: str) -> None:
-    instances = [open_database(url) for _ in range(4)]
+async def test_instances_may_start_at_once(new_url: str) -> None:
+    instances = [open_database(new_url) for _ in range(4)]
     await asyncio.gather(*(instance.open() for instance in instances))
     await asyncio.gather(*(add(instance, f"N{n}") for n, instance in enumerate(instances)))
     assert len(await names(instances[0])) == 4

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from checkout.__main__ import main
 from checkout.demo import PUBLISHABLE_KEY, SECRET_KEY, Facts, as_text
 from checkout.trying import DEMO_UPC
-from tests.processes import Running, ask, buy, is_over, is_up, run, running, running_demo
+from tests.processes import Running, ask, buy, is_over, is_up, run, run_here, running, running_demo
 
 BRAND_URL = "http://brand.localhost:8001"
 NAMES = ["url", "sandbox_url", "brand_url", "publishable_key", "secret_key", "webhook_token", "locally_token"]
@@ -50,7 +50,9 @@ def test_demo_serves_when_it_speaks(facts: dict[str, str]) -> None:
 
 
 def test_purchase_stands_in_the_ledger(facts: dict[str, str], tmp_path: Path) -> None:
-    bought = buy(facts["url"], facts["publishable_key"], cwd=tmp_path)
+    told = run("try", "--json", "--url", facts["url"], "--key", facts["publishable_key"], cwd=tmp_path)
+    bought = json.loads(told.stdout)
+    assert told.returncode == 0
     order, total = bought["order"], bought["order"]["totals"]["total"]
     assert list(bought) == ["order", "checkout", "steps"]
     assert all(step["ms"] >= 0 for step in bought["steps"])
@@ -72,6 +74,43 @@ def test_sandbox_tells_the_service_of_orders(demo: Running, facts: dict[str, str
             return bool(rows.fetchone() != ("order_read",))
 
     assert is_over(waits)
+
+
+def test_store_that_confirms_moves_the_order(facts: dict[str, str], tmp_path: Path) -> None:
+    bought = buy(facts["url"], facts["publishable_key"], cwd=tmp_path)["order"]
+    address = f"{facts['url']}/v1/orders/{bought['id']}"
+    item = f"{facts['sandbox_url']}/_sandbox/orders/{bought['cart_hash']}/items/{DEMO_UPC}"
+    assert ask("POST", item, body={"action": "confirm"}).status_code == 200
+    assert is_over(lambda: ask("GET", address, token=facts["secret_key"]).json()["status"] == "open")
+    told = ask("GET", f"{address}/timeline", token=facts["secret_key"]).json()["data"]
+    assert [entry["facts"]["source"] for entry in told if entry["event"] == "item.confirmed"] == ["webhook"]
+
+
+def test_imported_feed_is_what_locally_sells(tmp_path: Path) -> None:
+    with running_demo(tmp_path) as demo:
+        facts, upc = demo.facts(), "868648150859"
+        feed = f"{facts['sandbox_url']}/_sandbox/feed"
+        assert ask("GET", feed).json()["on"] is True
+        sample = Path(__file__).parent.parent / "docs" / "samples" / "available-to-sell.csv"
+        assert run_here("feed", "import", str(sample), "--url", facts["url"], cwd=tmp_path).exit_code == 0
+        assert ask("POST", f"{feed}/scan").json()["scan"]["read"] == 40
+        options = ("--path", "sts", "--upc", upc)
+        bought = buy(facts["url"], facts["publishable_key"], *options, cwd=tmp_path)
+        order, totals = bought["order"], bought["checkout"]["totals"]
+        assert totals["shipping"]["amount"] == 4900
+        for action in ("confirm", "ship"):
+            assert run_here("sts", action, order["id"], "--url", facts["url"], cwd=tmp_path).exit_code == 0
+        item = f"{facts['sandbox_url']}/_sandbox/orders/{order['cart_hash']}/items/{upc}"
+        for action in ("ready", "picked_up"):
+            assert ask("POST", item, body={"action": action}).status_code == 200
+        month = ask("GET", f"{facts['sandbox_url']}/_sandbox/clock").json()["now"][:7]
+        owed = totals["subtotal"]["amount"] + 4900
+
+        def is_short() -> bool:
+            told = run_here("statement", month, "--json", "--url", facts["url"], cwd=tmp_path)
+            return bool(sum(total["amount"]["amount"] for total in json.loads(told.stdout)["totals"]) != owed)
+
+        assert is_over(is_short)
 
 
 @pytest.mark.parametrize(
@@ -99,15 +138,16 @@ def test_refusal_exits_with_one_and_says_why(
     facts: dict[str, str], tmp_path: Path, options: tuple[str, ...], code: str
 ) -> None:
     before = len(ledger(facts)["orders"])
-    result = run("try", "--json", "--url", facts["url"], *options, cwd=tmp_path)
+    result = run_here("try", "--json", "--url", facts["url"], *options, cwd=tmp_path)
     answer = json.loads(result.stdout)
-    assert (result.returncode, answer["order"], answer["problem"]["code"]) == (1, None, code)
+    assert (result.exit_code, answer["order"], answer["problem"]["code"]) == (1, None, code)
     assert len(ledger(facts)["orders"]) == before
 
 
 def test_declined_card_leaves_no_open_hold(facts: dict[str, str], tmp_path: Path) -> None:
     before = [hold["id"] for hold in ledger(facts)["holds"] if hold["state"] == "open"]
-    run("try", "--url", facts["url"], "--card", "pm_card_chargeCustomerFail", cwd=tmp_path)
+    told = run("try", "--url", facts["url"], "--card", "pm_card_chargeCustomerFail", cwd=tmp_path)
+    assert told.returncode == 1
     assert [hold["id"] for hold in ledger(facts)["holds"] if hold["state"] == "open"] == before
 
 
@@ -133,6 +173,8 @@ def test_restart_keeps_orders_on_both_sides(tmp_path: Path) -> None:
         facts = first.facts()
         bought = buy(facts["url"], facts["publishable_key"], cwd=tmp_path)
         assert first.stop() == 0
+        assert is_over(lambda: is_up(facts["sandbox_url"]))
+        assert (first.out.count("\n"), first.err) == (1, "")
     path = f"/v1/orders/{bought['order']['id']}"
     token = bought["checkout"]["order"]["token"]
     with running_demo(tmp_path) as second:
@@ -143,7 +185,7 @@ def test_restart_keeps_orders_on_both_sides(tmp_path: Path) -> None:
         assert again["cart_hash"] != bought["order"]["cart_hash"]
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])
 def test_end_of_the_demo_ends_the_sandbox(tmp_path: Path, how: signal.Signals, status: int) -> None:
     with running_demo(tmp_path) as demo:
         facts = demo.facts()
@@ -157,23 +199,16 @@ def test_second_demo_on_one_database_changes_nothing(demo: Running, tmp_path: Pa
     folder = Path(demo.process.args[-2]).parent  # type: ignore[index,arg-type]  # The list that it was started with.
     before = (folder / "checkout.db.catalogue.json").read_bytes()
     options = ("--port", "0", "--sandbox-port", "0", "--database", str(folder / "checkout.db"))
-    result = run("demo", *options, cwd=tmp_path)
-    assert result.returncode == 2
+    result = run_here("demo", *options, cwd=tmp_path)
+    assert result.exit_code == 2
     assert result.stderr.startswith("checkout: CHECKOUT_DATABASE_URL: another service is running on checkout.db")
     assert (folder / "checkout.db.catalogue.json").read_bytes() == before
 
 
-def test_database_may_be_named_as_a_url(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path / 'named' / 'c.db'}"
-    with running("demo", "--port", "0", "--sandbox-port", "0", "--database", database, "--json", cwd=tmp_path) as demo:
-        assert ask("GET", f"{demo.facts()['url']}/readyz").status_code == 200
-    assert {"c.db", "c.db.sandbox", "c.db.key"} <= {file.name for file in (tmp_path / "named").iterdir()}
-
-
 def test_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result = run("demo", "--port", "0", "--database", str(tmp_path / "file" / "c.db"), cwd=tmp_path)
-    assert result.returncode == 2
+    result = run_here("demo", "--port", "0", "--database", str(tmp_path / "file" / "c.db"), cwd=tmp_path)
+    assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("checkout: cannot keep the demo's files beside ")
 
@@ -191,18 +226,24 @@ def test_key_file_is_for_its_owner_alone(demo: Running) -> None:
     assert (folder / "checkout.db.key").stat().st_mode & 0o077 == 0
 
 
-def test_environment_overrides_the_demo(tmp_path: Path) -> None:
-    with running_demo(tmp_path, CHECKOUT_PUBLISHABLE_KEY="cpk_test_mine", CHECKOUT_PATHS="bopis") as demo:
+def test_environment_and_a_url_override_the_demo(tmp_path: Path) -> None:
+    mine = {"CHECKOUT_PUBLISHABLE_KEY": "cpk_test_mine", "CHECKOUT_PATHS": "bopis"}
+    database = f"sqlite:///{tmp_path / 'named' / 'c.db'}"
+    ports = ("--port", "0", "--sandbox-port", "0", "--brand-port", "0")
+    with running("demo", *ports, "--database", database, "--json", cwd=tmp_path, **mine) as demo:
         facts = demo.facts()
         assert facts["publishable_key"] == "cpk_test_mine"
         assert buy(facts["url"], "cpk_test_mine", cwd=tmp_path)["order"]["brand"] == "demo"
+    assert {"c.db", "c.db.sandbox", "c.db.key"} <= {file.name for file in (tmp_path / "named").iterdir()}
 
 
 def test_text_names_what_to_do_next() -> None:
     facts = Facts("http://127.0.0.1:8000", "http://127.0.0.1:9000", BRAND_URL, PUBLISHABLE_KEY, SECRET_KEY, "w", "l")
     text = as_text(facts)
     assert "\n  .venv/bin/checkout try\n" in text
-    assert "http://127.0.0.1:9000/_sandbox/ledger" in text
+    for page in ("stores", "mails", "ledger"):
+        assert f"http://127.0.0.1:9000/_sandbox/{page} " in text
+    assert BRAND_URL in text
     assert max(map(len, text.splitlines())) <= 80
 
 

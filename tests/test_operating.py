@@ -20,6 +20,7 @@ from checkout.attempts import AttemptEvent
 from checkout.openapi import examples
 from checkout.operating import commands
 from checkout.operating.calling import shown, without_rights
+from checkout.operating.deliveries import tell_deliveries, tell_redelivered
 from checkout.operating.telling import money, sentence, tell_holds, tell_reviews, tell_settled, tell_story
 from tests.placing_world import running_world
 from tests.service import SECRET_KEY
@@ -27,8 +28,16 @@ from tests.test_api_operators import SOON_IN_REVIEW
 from tests.upstreams import answers, lost_answer
 
 LATER = datetime(2026, 11, 22, 17, 35, tzinfo=UTC)  # Two hours and five minutes after the examples.
-NAMES = ["explain", "review", "settle", "holds"]
-ARGUMENTS = {"explain": ["chk_1"], "review": [], "settle": ["chk_1", "--not-placed"], "holds": []}
+NAMES = ["explain", "review", "settle", "holds", "deliveries", "redeliver", "console"]
+ARGUMENTS = {
+    "explain": ["chk_1"],
+    "review": [],
+    "settle": ["chk_1", "--not-placed"],
+    "holds": [],
+    "deliveries": [],
+    "redeliver": ["dlv_1"],
+    "console": [],
+}
 
 
 def in_review(checkout: dict[str, Any]) -> bool:
@@ -124,7 +133,11 @@ async def test_wrong_hash_is_explained(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "example", "tell"),
-    [("review", examples.REVIEWS, lambda told: tell_reviews(told, LATER)), ("holds", examples.HOLDS, tell_holds)],
+    [
+        ("review", examples.REVIEWS, lambda told: tell_reviews(told, LATER)),
+        ("holds", examples.HOLDS, tell_holds),
+        ("deliveries", examples.DELIVERIES, tell_deliveries),
+    ],
 )
 def test_lists_are_read_with_the_secret_key(name: str, example: Any, tell: Callable[[Any], str]) -> None:
     document = example.model_dump(mode="json")
@@ -183,6 +196,11 @@ def test_new_events_keep_their_name() -> None:
     assert sentence({"event": "store.moved", "facts": {}}) == "store.moved"
 
 
+def test_new_status_of_an_item_is_told() -> None:
+    entry = {"event": "item.picked_up", "facts": {"upc": "068648100001", "status": "picked_up", "source": "sweep"}}
+    assert sentence(entry) == "The item 068648100001 is picked up at Locally."
+
+
 @pytest.mark.parametrize("event", AttemptEvent)
 def test_every_event_of_an_attempt_has_a_sentence(event: AttemptEvent) -> None:
     assert sentence({"event": f"attempt.{event}", "facts": {}}).endswith(".")
@@ -230,6 +248,11 @@ def test_not_placed_is_sent_as_such() -> None:
         ["settle", "chk_1"],
         ["settle", "chk_1", "--placed", "A", "--not-placed"],
         ["explain", "a/b"],
+        ["deliveries", "--subject", "a/b"],
+        ["deliveries", "--state", "lost"],
+        ["redeliver"],
+        ["redeliver", "dlv_1", "--failed"],
+        ["redeliver", "msg_1"],
         ["review", "--url", "http://service.test", "--database", "checkout.db"],
         ["review", "--url", "ftp://x"],
     ],
@@ -256,6 +279,16 @@ def test_refusal_is_told_with_its_code(name: str) -> None:
     told, advice = result.stderr.splitlines()
     assert told == "checkout: No attempt is in doubt. (nothing_to_settle)"
     assert "checkout explain ID" in advice
+
+
+def test_link_into_the_console_stands_alone_on_its_line() -> None:
+    link = examples.CONSOLE_LINK.model_dump(mode="json")
+    service = Answering(201, link)
+    url, told = run(service, "console").stdout.splitlines()
+    assert url == link["url"]
+    assert told == "Open it in a browser. It works once, until 2026-11-22 15:40:00 UTC."
+    assert json.loads(run(service, "console", "--json").stdout) == link
+    assert {(request.method, request.url.path) for request in service.requests} == {("POST", "/v1/console-links")}
 
 
 def test_wrong_key_and_wrong_service_are_told() -> None:
@@ -328,6 +361,83 @@ def test_key_comes_from_the_environment_or_its_file(monkeypatch: pytest.MonkeyPa
             monkeypatch.setenv("CHECKOUT_SECRET_KEY", set_to)
         assert CliRunner().invoke(main, ["holds", "--url", "http://service.test"], obj=service).exit_code == 0
         assert service.requests[-1].headers["authorization"] == f"Bearer {expected}"
+
+
+def test_deliveries_are_a_table_with_the_last_try() -> None:
+    document = examples.DELIVERIES.model_dump(mode="json")
+    head, row = tell_deliveries(document).splitlines()
+    assert head.split()[:6] == ["DELIVERY", "STATE", "TYPE", "OF", "TO", "TRIES"]
+    assert row.split()[:7] == [
+        "dlv_42",
+        "waiting",
+        "order.updated",
+        "ord_8nB2vC4xZ1",
+        "www.example.com",
+        "1",
+        "timeout",
+    ]
+    (delivery,) = document["data"]
+    unsent = {**delivery, "tries": [], "endpoint": {"id": "we_1", "host": None}}
+    assert "we_1" in tell_deliveries({"data": [unsent], "next_cursor": None})
+    assert tell_deliveries({"data": [], "next_cursor": None}) == "There is no delivery."
+
+
+def test_what_was_given_up_leads_to_the_command_that_sends_again() -> None:
+    document = examples.DELIVERIES.model_dump(mode="json")
+    failed = [{**document["data"][0], "state": "failed", "next_try_at": None}]
+    told = run(Answering(200, {"data": failed, "next_cursor": None}), "deliveries").stdout
+    assert "checkout redeliver --failed --url http://service.test" in told
+    assert "redeliver" not in tell_deliveries(document)
+    assert "--limit" in tell_deliveries({**document, "next_cursor": "dlv_42"})
+
+
+class Pages(httpx.BaseTransport):
+    """Deliveries that were given up, one a page, and a call that sends each again."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.asked: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(f"{request.method} {request.url.raw_path.decode()}")
+        (delivery,) = examples.DELIVERIES.model_dump(mode="json")["data"]
+        if request.method == "POST":
+            return httpx.Response(202, json={**delivery, "id": request.url.path.split("/")[3]})
+        place = self.names.index(request.url.params["cursor"]) + 1 if "cursor" in request.url.params else 0
+        last = place + 1 == len(self.names)
+        data = [{**delivery, "id": self.names[place]}] if self.names else []
+        return httpx.Response(200, json={"data": data, "next_cursor": None if last or not data else self.names[place]})
+
+
+def test_everything_given_up_is_sent_again_oldest_first() -> None:
+    service = Pages("dlv_9", "dlv_7", "dlv_2")
+    told = run(service, "redeliver", "--failed").stdout.splitlines()
+    assert [line.split()[0] for line in told] == ["dlv_2", "dlv_7", "dlv_9"]
+    assert service.asked[0] == "GET /v1/deliveries?state=failed&limit=100"
+    assert service.asked[3:] == [f"POST /v1/deliveries/{name}/redeliver" for name in ("dlv_2", "dlv_7", "dlv_9")]
+    assert run(Pages(), "redeliver", "--failed").stdout == "No delivery was given up.\n"
+
+
+def test_named_deliveries_are_sent_again() -> None:
+    service = Pages("dlv_1")
+    sent = json.loads(run(service, "redeliver", "dlv_5", "dlv_6", "--json").stdout)
+    assert [each["id"] for each in sent["data"]] == ["dlv_5", "dlv_6"]
+    assert [asked.split()[0] for asked in service.asked] == ["POST", "POST"]
+    assert tell_redelivered(sent).splitlines()[0] == "dlv_5 goes again: order.updated of ord_8nB2vC4xZ1."
+
+
+def test_list_ends_at_its_limit() -> None:
+    service = Pages("dlv_9", "dlv_7", "dlv_2")
+    listed = json.loads(run(service, "deliveries", "--limit", "2", "--subject", "ord_1", "--json").stdout)
+    assert [each["id"] for each in listed["data"]] == ["dlv_9", "dlv_7"]
+    assert listed["next_cursor"] == "dlv_7"
+    assert service.asked[1] == "GET /v1/deliveries?subject=ord_1&limit=1&cursor=dlv_9"
+
+
+def test_unknown_delivery_is_named() -> None:
+    told = run(Answering(404, {"code": "not_found", "detail": "There is no such resource."}), "redeliver", "dlv_1")
+    assert (told.exit_code, told.stderr.splitlines()[0]) == (1, "checkout: there is no delivery dlv_1")
+    assert "`checkout deliveries`" in told.stderr
 
 
 def test_amounts_without_known_decimals_stay_whole() -> None:

@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 
 from checkout.__main__ import main
 from checkout.sandbox import create_sandbox
-from tests.databases import KINDS, database_url
+from tests.databases import KINDS, database_url, new_database_url
+from tests.notifying_world import endpoint
 from tests.placing_world import World, running_on, running_world
 from tests.service import SECRET_KEY
 from tests.test_api_operators import SOON_IN_REVIEW
@@ -79,6 +80,30 @@ async def test_records_tell_what_the_service_told(kind: str, tmp_path: Path) -> 
         for name in (cart_hash, attempt):
             assert (await asked(url, "explain", name)) == before[2]
         assert (await asyncio.to_thread(run, url, "explain", "chk_none")).exit_code == 1
+
+
+async def test_deliveries_of_a_stopped_service_are_listed(tmp_path: Path) -> None:
+    placed = {"events": ["checkout.placed"]}
+    webhooks = json.dumps([endpoint("shop.example", **placed), endpoint("post.example", **placed)])
+    async with running_world("sqlite", tmp_path, webhooks=webhooks) as world:
+        checkout, card = await world.ready()
+        assert (await world.place(checkout, card)).status_code == 200
+        listed: list[Any] = []
+        while len(listed) < 2:
+            await asyncio.sleep(0.02)
+            listed = (await world.service.call("GET", "/v1/deliveries", with_=SECRET_KEY)).json()["data"]
+    file = tmp_path / "checkout.db"
+    found = await asked(file, "deliveries", "--subject", checkout["id"])
+    named = [(each["id"], each["message_id"], each["endpoint"]["id"]) for each in found["data"]]
+    assert [each[0] for each in named] == ["dlv_2", "dlv_1"]
+    assert named == [(each["id"], each["message_id"], each["endpoint"]["id"]) for each in listed]
+    assert {each["endpoint"]["host"] for each in found["data"]} == {None}
+    assert (await asked(file, "deliveries", "--limit", "1"))["next_cursor"] == "dlv_2"
+    refused = await asyncio.to_thread(run, file, "redeliver", "dlv_1")
+    assert (refused.exit_code, refused.stderr.splitlines()[0]) == (
+        1,
+        "checkout: sending needs the running service: start it, and name it with --url",
+    )
 
 
 @asynccontextmanager
@@ -179,7 +204,7 @@ def test_server_that_is_gone_is_told_without_the_password() -> None:
 
 @pytest.mark.skipif(KINDS == ["sqlite"], reason="CHECKOUT_TEST_POSTGRES_URL names no server")
 async def test_reading_postgres_migrates_nothing(tmp_path: Path) -> None:
-    async with database_url("postgresql", tmp_path) as url:
+    async with new_database_url("postgresql", tmp_path) as url:
         for _ in range(2):
             refused = await asyncio.to_thread(run, url, "review")
             assert "not the database of a checkout service" in refused.stderr

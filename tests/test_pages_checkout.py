@@ -8,17 +8,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from checkout.errors import CheckoutError
 from checkout.orders import REQUIRED_OF_SHOPPER
 from checkout.pages.policies import checkout_headers
-from checkout.pages.rendering import find_folder
 from checkout.pages.words import CONVERSATIONS, WORDS
 from checkout.problems import TABLE
 from checkout.settings.forms import LANGUAGES
+from checkout.wording.templates import find_folder
 from tests.markup import Markup
 from tests.service import STORE_ID, UPC, Service, make_settings, running_service
 
 OTHER_UPC = "068648110178"
+DECISIONS = ("new_card", "accept_total", "choose_store", "restart")
 HERE = f"/checkout?items={UPC}:1&q=60605"
 LIVE = {
     "locally_api_token": "live_locally_token",
@@ -348,24 +348,32 @@ async def test_every_field_has_a_label_and_a_place_for_its_error(page: Markup) -
         assert page.one("div", data_pointer=f"/shopper/{name}")
 
 
-async def test_words_cover_every_problem_and_field(page: Markup) -> None:
+async def test_words_cover_every_field_and_conversation(page: Markup) -> None:
     words = json.loads(page.one("script", id="words").text)
-    codes = {CheckoutError.code if row.status == 500 else error.code for error, row in TABLE.items()}
-    assert codes <= words["problems"].keys()
     assert {*REQUIRED_OF_SHOPPER, "address_2", "message"} <= words["fields"].keys()
     assert all(part["title"] and part["text"] for part in words["conversations"].values())
 
 
-def test_script_uses_words_and_elements_that_are_there() -> None:
-    script = (find_folder("static") / "checkout-page.js").read_text(encoding="utf-8")
-    template = (find_folder("templates") / "checkout" / "page.html").read_text(encoding="utf-8")
-    fields = (find_folder("templates") / "checkout" / "stores.html").read_text(encoding="utf-8")
-    used = set(re.findall(r"\bwords\.(\w+)", script))
-    assert used
+def test_every_refusal_to_go_on_is_a_conversation_of_its_own() -> None:
+    """What a shopper has to decide is told in its own words; the rest reads as "try again" or "it is our fault"."""
+    decisions = {error.code for error, row in TABLE.items() if row.next in DECISIONS}
+    assert len(decisions) == 10
+    assert decisions <= CONVERSATIONS.keys()
+
+
+def test_scripts_use_words_and_elements_that_are_there() -> None:
+    static, templates = find_folder("static"), find_folder("templates") / "checkout"
+    modules = ("talk", "page", "placing", "card", "embed")
+    scripts = "".join((static / f"checkout-{name}.js").read_text(encoding="utf-8") for name in modules)
+    pages = "".join((templates / name).read_text(encoding="utf-8") for name in ("page.html", "stores.html"))
+    used = set(re.findall(r"\bwords\.(\w+)", scripts))
+    assert len(used) > 10
     assert used <= WORDS.keys()
-    assert set(re.findall(r"\bsay\(\(?(?:said = )?'(\w+)'", script)) <= CONVERSATIONS.keys()
-    for name in set(re.findall(r"\$\('([\w-]+)'\)", script)):
-        assert f'id="{name}"' in template + fields, name
+    said = set(re.findall(r"\bsay\(\(?(?:said = )?'(\w+)'", scripts))
+    assert len(said) >= 5
+    assert said <= CONVERSATIONS.keys()
+    for name in set(re.findall(r"\$\('([\w-]+)'\)", scripts)):
+        assert f'id="{name}"' in pages, name
 
 
 async def test_words_cannot_end_their_script(service: Service) -> None:

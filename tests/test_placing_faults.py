@@ -147,7 +147,7 @@ async def test_unknown_order_is_a_202_until_it_is_found(tmp_path: Path) -> None:
         assert problem(await world.place(checkout, card)) == (409, "placing", "wait", "placing")
         (hold,) = await world.rows(holds)
         assert (hold["state"], hold["reason"]) == ("open", "commit_unknown")
-        assert (await world.settled(checkout, within=20))["status"] == "placed"
+        assert (await world.settled(checkout))["status"] == "placed"
         final = await world.place(checkout, card, using=using)
         assert (final.status_code, final.headers["idempotent-replayed"]) == (200, "true")
         assert await world.calls() == (1, 1)

@@ -112,7 +112,7 @@ async def test_news_at_one_instance_ends_the_wait_of_the_other(tmp_path: Path, p
         assert two.upstreams.count("v2/cart") >= 1
         assert await placings[0].look_now(cart_hash)  # Its attempt sleeps on, and finds that all is done.
         assert ((await waiting).status_code, await one.calls()) == (200, (1, 1))
-        assert [row["topic"] for row in await one.rows(outbox)] == ["checkout.placed"]
+        assert [row["topic"] for row in await one.rows(outbox)].count("checkout.placed") == 1
 
 
 async def test_order_found_late_by_two_instances_is_one(tmp_path: Path, placings: list[Placing]) -> None:

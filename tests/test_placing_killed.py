@@ -11,18 +11,18 @@ import httpx
 import pytest
 
 from checkout.sandbox import create_sandbox
-from tests.placing_world import World, problem
+from tests.placing_world import PATIENCE, World, problem
 from tests.service import ENVIRON, Service, TestClock, key, make_settings
 from tests.test_placing_sockets import listening
 from tests.upstreams import Upstreams
 
 
 @asynccontextmanager
-async def serving(sandbox_url: str, folder: Path) -> AsyncIterator[World]:
+async def serving(sandbox_url: str, folder: Path, **more: str) -> AsyncIterator[World]:
     """A service of its own process, killed at the end without a warning."""
     url = f"sqlite:///{folder / 'checkout.db'}"
     ours = {"CHECKOUT_DATABASE_URL": url, "CHECKOUT_LOCALLY_BASE_URL": sandbox_url}
-    environ = {**os.environ, **ENVIRON, **ours, "CHECKOUT_STRIPE_API_BASE": sandbox_url}
+    environ = {**os.environ, **ENVIRON, **ours, "CHECKOUT_STRIPE_API_BASE": sandbox_url, **more}
     command = [sys.executable, "-m", "checkout", "serve", "--port", "0"]
     process = await asyncio.create_subprocess_exec(*command, env=environ, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
@@ -48,7 +48,7 @@ async def killed_during(sandbox_url: str, folder: Path, call: str) -> tuple[dict
         using = key()
         await world.service.fault(call, "hang")
         assert (await world.place(checkout, card, using=using, wait=0)).status_code == 202
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not any(each["call"] == call and each["done"] for each in (await world.service.ledger())["calls"]):  # noqa: ASYNC110  The ledger is asked over HTTP.
                 await asyncio.sleep(0.02)
     return checkout, card, using
@@ -59,7 +59,7 @@ async def test_killed_service_makes_one_order(tmp_path: Path, call: str) -> None
     async with listening() as sandbox_url:
         checkout, card, using = await killed_during(sandbox_url, tmp_path, call)
         async with serving(sandbox_url, tmp_path) as world:
-            now = await world.settled(checkout, within=10)
+            now = await world.settled(checkout)
             assert now["status"] == ("placed" if call == "cart/commit" else "ready")
             placed = await world.place(checkout, card, using=using)
             assert placed.status_code == 200, problem(placed)

@@ -13,7 +13,7 @@ from checkout.database.tables import attempts, holds, orders, outbox
 from checkout.placing import Placing
 from checkout.sandbox import create_sandbox
 from tests.databases import KINDS, database_url
-from tests.placing_world import World, problem, running_on
+from tests.placing_world import PATIENCE, World, problem, running_on
 from tests.service import key
 from tests.upstreams import Forward, answers, lost_answer, lost_request
 
@@ -46,20 +46,22 @@ async def called_not_placed(world: World, using: str) -> tuple[dict[str, Any], h
 
 async def test_order_that_turns_up_late_is_linked(url: str) -> None:
     using = key()
-    async with running_on(url, create_sandbox(), late_looks="0.3,60") as world:
-        checkout, first = await called_not_placed(world, using)
+    async with running_on(url, create_sandbox(), late_looks="600,6000") as world:
+        checkout, _ = await called_not_placed(world, using)
         assert len(await world.rows(holds)) == 1
         with capture_logs() as logged:
             world.upstreams.clear()
+            world.service.clock.advance(minutes=11)
             now = await world.until(checkout, lambda now: now["status"] == "placed")
         assert [line["log_level"] for line in logged if line["event"] == "order_after_not_placed"] == ["error"]
         (order,) = await world.rows(orders)
         assert (order["id"], order["cart_hash"]) == (now["order"]["id"], (await world.orders())[0])
         assert await world.rows(holds) == []
         assert [row["event"] for row in await world.timeline(checkout)][-1] == "order.found_late"
-        assert [row["topic"] for row in await world.rows(outbox)][-1] == "order.found_late"
+        assert "order.found_late" in [row["topic"] for row in await world.rows(outbox)]
         replay = await world.place(checkout, checkout["card"], using=using)
-        assert (replay.status_code, replay.content) == (first.status_code, first.content)
+        assert (replay.status_code, replay.json()["order"]["id"]) == (200, order["id"])
+        assert (await world.place(checkout, checkout["card"], using=using)).content == replay.content
         again = await world.place(checkout, checkout["card"])
         assert (again.status_code, again.json()["order"]["id"]) == (200, order["id"])
         assert await world.calls() == (1, 1)
@@ -68,7 +70,7 @@ async def test_order_that_turns_up_late_is_linked(url: str) -> None:
 async def test_late_looks_end(tmp_path: Path) -> None:
     async with running_on(f"sqlite:///{tmp_path / 'checkout.db'}", create_sandbox(), late_looks="0.2,0.4") as world:
         await called_not_placed(world, key())
-        ends = asyncio.get_running_loop().time() + 10
+        ends = asyncio.get_running_loop().time() + PATIENCE
         while (await world.rows(attempts))[0]["next_read_at"] is not None:
             assert asyncio.get_running_loop().time() < ends
             await asyncio.sleep(0.05)

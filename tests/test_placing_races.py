@@ -14,7 +14,7 @@ from tests.databases import KINDS
 from tests.placing_world import World, problem, running_world
 from tests.service import key
 from tests.test_webhooks import PATIENT, TOKENS, events, tell
-from tests.upstreams import Forward, Happening, answers, lost_answer, lost_request, not_sent
+from tests.upstreams import Forward, Happening, after, answers, lost_answer, lost_request, not_sent
 
 
 @pytest.fixture(params=KINDS)
@@ -41,7 +41,7 @@ async def test_browser_and_webhook_complete_one_order(told: World) -> None:
     assert (placed.status_code, placed.json()["status"]) == (200, "placed")
     assert await told.calls() == (1, 1)
     assert len(await told.rows(orders)) == 1
-    assert [row["topic"] for row in await told.rows(outbox)] == ["checkout.placed"]
+    assert [row["topic"] for row in await told.rows(outbox)].count("checkout.placed") == 1
 
 
 async def test_words_of_a_webhook_complete_nothing(told: World) -> None:
@@ -107,11 +107,13 @@ async def test_key_takes_the_price_that_the_shopper_accepts(world: World) -> Non
 async def test_reloaded_page_meets_the_order_it_knows_nothing_of(world: World) -> None:
     """A new page has a new key, while the first one's request goes on without it."""
     checkout, card = await world.ready()
-    await world.service.fault("cart/commit", "slow", seconds=0.3)
+    met = asyncio.Event()
+    world.upstreams.on("cart/commit", after(met.wait))
     left = asyncio.create_task(world.place(checkout, card))
     await world.until(checkout, lambda now: now["status"] == "placing")
     left.cancel()
     assert problem(await world.place(checkout, card))[:2] == (409, "placing")
+    met.set()
     assert (await world.settled(checkout))["status"] == "placed"
     again = await world.place(checkout, card)
     assert (again.status_code, again.json()["status"]) == (200, "placed")

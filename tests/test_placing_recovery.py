@@ -20,7 +20,7 @@ from checkout.database.tables import attempts, holds, idempotency_keys, intent_u
 from checkout.placing import Placing
 from checkout.sandbox import create_sandbox
 from tests.databases import KINDS, database_url
-from tests.placing_world import World, problem, read_rows, running_on
+from tests.placing_world import PATIENCE, World, problem, read_rows, running_on
 from tests.service import key
 from tests.upstreams import Forward, Happening, answers, lost_answer
 
@@ -73,7 +73,7 @@ async def ended_at(url: str, call: str, happening: Happening, status: str, **cha
         request = asyncio.create_task(world.place(checkout, card, using=life.using, wait=0))
         await _until(lambda: world.upstreams.count(call), world)
         assert (await request).status_code == 202
-        ends = time.monotonic() + 5
+        ends = time.monotonic() + PATIENCE
         while (await life.attempt())["status"] != status:
             assert time.monotonic() < ends, await life.attempt()
             await asyncio.sleep(0.01)
@@ -88,7 +88,7 @@ def by_hand(url: str, statement: Update) -> None:
 
 
 async def _until(condition: Callable[[], Any], world: World) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         start = condition()
         while condition() == start:  # noqa: ASYNC110  The other side has no event to wait for.
             await asyncio.sleep(0.005)
@@ -142,7 +142,7 @@ async def test_attempt_that_was_validating_is_told_to_try_again(url: str, happen
 
 
 async def slow(_request: httpx.Request, forward: Forward) -> httpx.Response:
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.6)  # Longer than it takes to begin the end of the service.
     return await forward()
 
 

@@ -1,5 +1,6 @@
 """Which checkouts and which SetupIntents may be placed at all."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from checkout.database.tables import attempts
 from tests.placing_world import World, problem, running_world
 from tests.service import SHOPPER, key
-from tests.upstreams import answers, changed
+from tests.upstreams import after, answers, changed
 
 INVALID = (409, "setup_intent_invalid", "new_card", "ready")
 
@@ -113,11 +114,13 @@ async def test_canceled_checkout_cannot_be_placed(world: World) -> None:
 
 async def test_checkout_cannot_be_changed_or_given_up_while_placing(world: World) -> None:
     checkout, card = await world.ready()
-    await world.service.fault("cart/validate", "slow", seconds=0.3)
+    met = asyncio.Event()
+    world.upstreams.on("cart/validate", after(met.wait))
     await world.place(checkout, card, wait=0)
     path = f"/v1/checkouts/{checkout['id']}"
     changed_ = await world.service.call("PATCH", path, {"locale": "en"}, with_=checkout["token"])
     assert (changed_.status_code, changed_.json()["code"]) == (409, "not_open")
     given_up = await world.service.call("POST", f"{path}/cancel", {}, with_=checkout["token"])
     assert (given_up.status_code, given_up.json()["code"]) == (409, "placing")
+    met.set()
     assert (await world.settled(checkout))["status"] == "placed"

@@ -6,11 +6,12 @@ work. How to repeat one: `tests.proof.enumerating.again`.
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.proof.enumerating import COARSE, STEP, Walk, proven, tried
+from tests.proof.enumerating import STEP, Density, Walk, proven, tried
 from tests.proof.enumeration import Run
 from tests.proof.scenarios import COMBINATIONS, Combination, Scenario
 from tests.proof.tally import Tally
@@ -44,10 +45,12 @@ class Noting(Walk):
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
         self.noted: dict[Scenario, object] = {}
+        self.shared = 0  # Scenarios that were not run themselves.
 
-    def count(self, run: Run) -> None:
-        super().count(run)
-        self.noted[run.scenario] = outcome(run)
+    def count(self, run: Run, twins: Sequence[Scenario] = ()) -> None:
+        super().count(run, twins)
+        self.noted.update(dict.fromkeys((run.scenario, *twins), outcome(run)))
+        self.shared += len(twins)
 
 
 def outcome(run: Run) -> object:
@@ -57,13 +60,14 @@ def outcome(run: Run) -> object:
 async def both_ways(combination: Combination) -> tuple[dict[Scenario, object], dict[Scenario, object]]:
     """What came of each scenario of a walk, and of the same ones run from the beginning."""
     async with open_world(None) as world:
-        walk = Noting(world, 7, COARSE, Tally("", 7))
+        walk = Noting(world, 7, Density(30, 8, 60), Tally("", 7))
         await walk.visit(Scenario(*combination, ends=()))
         afresh = {}
         for scenario in walk.noted:
             run = Run(world, scenario)
             await run.go()
             afresh[scenario] = outcome(run)
+        assert walk.shared > len(walk.noted) / 4
         return walk.noted, afresh
 
 

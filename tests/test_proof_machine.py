@@ -14,6 +14,7 @@ from checkout.errors import OutcomeUnknown
 from checkout.idempotency import Answer, KeyBook
 from checkout.locally_client import CommittedCart, LocallyClient
 from checkout.placing import taking_up
+from tests.proof import machine
 from tests.proof.machine import grounded, play, play_steps, run
 from tests.proof.machine_service import Ground
 from tests.proof.tally import Tally
@@ -26,18 +27,19 @@ Sabotage = Callable[[pytest.MonkeyPatch, Ground], None]
 @pytest.mark.timeout(0)
 def test_machine_keeps_the_promise() -> None:
     tally = Tally("state machine", _SEED)
-    with grounded(tally) as machine:
-        play_steps(machine, _STEPS, _SEED)
+    with grounded(tally) as played:
+        play_steps(played, _STEPS, _SEED)
     print(tally.as_json())  # noqa: T201  The evidence quotes it.
     assert tally.counts["steps"] >= _STEPS
     # It gets everywhere: a machine that only meets closed doors proves nothing.
     assert all(tally.counts.get(what, 0) > _STEPS / 500 for what in ("orders", "restarts", "webhooks", "answers"))
 
 
-def test_run_counts_until_its_time_is_over() -> None:
+def test_run_counts_until_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_BATCH", 4)
     tally = run(0.01, 5)
     assert tally.violations == []
-    assert tally.counts["examples"] >= 20
+    assert tally.counts["examples"] >= 4
     assert tally.counts["steps"] >= tally.counts["examples"] * 10
 
 
@@ -80,8 +82,8 @@ def forget_answers(patch: pytest.MonkeyPatch, _ground: Ground) -> None:
 @pytest.mark.parametrize("sabotage", [send_again, admit_rivals, forget_answers])
 def test_machine_finds_a_deliberate_defect(sabotage: Sabotage, monkeypatch: pytest.MonkeyPatch) -> None:
     tally = Tally("state machine", 1)
-    with grounded(tally) as machine:
-        sabotage(monkeypatch, machine.ground)
+    with grounded(tally) as played:
+        sabotage(monkeypatch, played.ground)
         with pytest.raises(AssertionError) as found:
-            play(machine, 100, 1)
+            play(played, 100, 1)
     print(f"{sabotage.__name__}: {tally.counts['steps']} steps; {str(found.value)[:500]}")  # noqa: T201  How it showed itself.

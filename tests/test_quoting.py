@@ -57,16 +57,21 @@ class Bench:
         self.seconds = 0.0
         self.locally = Locally()
         self.recorded: list[str] = []
+        self.shipping: dict[tuple[str, str], int] = {}
         self.record_failure: CheckoutError | None = None
         self.quoting = Quoting(
             self.locally,
             Catalogue([Product(upc=SHOE, name="Shoe", price=usd(9900))]),
             record_cart=self.record,
+            shipping_cost=self.shipping_cost,
             host_domain="shop.example.com",
             fresh=300,
             now=lambda: self.seconds,
             clock=self.clock,
         )
+
+    async def shipping_cost(self, upc: str, country: str) -> int:
+        return self.shipping.get((upc, country), 0)
 
     def clock(self) -> datetime:
         return START + timedelta(seconds=self.seconds)
@@ -217,6 +222,11 @@ async def test_shipping_that_nobody_told_is_none(bench: Bench) -> None:
 async def test_ship_to_store_takes_the_catalogue_price(bench: Bench) -> None:
     assert await bench.quote(path=STS) == UnitQuote(usd(9900), None, usd(0), PriceSource.CATALOGUE, START)
     assert bench.locally.calls == []
+
+
+async def test_ship_to_store_costs_what_the_feed_tells(bench: Bench) -> None:
+    bench.shipping = {(SHOE, "US"): 1295, (SHOE, "CA"): 99}
+    assert (await bench.quote(path=STS)).shipping == usd(1295)
 
 
 async def test_ship_to_store_without_a_price_has_none(bench: Bench) -> None:

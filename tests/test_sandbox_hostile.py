@@ -71,10 +71,19 @@ CALLS = [
     *(("POST", HEADLESS + path) for path in ("/cart/auth", "/cart/order", "/cart/validate", "/cart/commit")),
     *(("GET", path) for path in ("/api/v2/carts/x", "/api/v2/brand/1/stores", f"/api/v2/cart/{HASH}", "/api/v2/no")),
     *(("POST", path) for path in (f"/api/v2/cart/{HASH}/{UPC}", f"/_sandbox/orders/{HASH}/{UPC}")),
+    *(("POST", f"/_sandbox/orders/{HASH}{path}") for path in ("", f"/items/{UPC}")),
+    *(("POST", f"/_sandbox/stores/{STORE}/orders/{HASH}{path}") for path in ("", f"/{UPC}")),
+    *(("GET", path) for path in (f"/_sandbox/stores/{STORE}", "/", f"/order/{HASH}/x")),
     *(("POST", f"/_sandbox/{path}") for path in ("faults", "clock", "stock", "settings", f"stores/{STORE}")),
-    *(("POST", f"/_sandbox/{path}") for path in ("webhooks", "stripe/authenticate", "stores/x")),
+    *(
+        ("POST", f"/_sandbox/{path}")
+        for path in ("webhooks", "webhooks/forge", "screen/clock", "stripe/authenticate", "stores/x")
+    ),
     *(("POST", f"/v1/{path}") for path in ("setup_intents", "setup_intents/x/confirm", "payment_methods", "customers")),
     *(("POST", f"/v1/{path}") for path in ("confirmation_tokens", "payment_method_domains", "3ds2/authenticate")),
+    *(("POST", f"/_sandbox/{path}") for path in ("feed", "feed/scan")),
+    *(("GET", f"/_sandbox/{path}") for path in ("feed", "statements/2026-11", "statements/\ud800")),
+    *((method, f"/_sandbox/stores/{STORE}/inventory") for method in ("GET", "PUT")),
     *(("GET", f"/v1/{path}") for path in ("setup_intents", "events", "setup_attempts", "customers", "accounts/x")),
 ]
 NAMES = [
@@ -85,9 +94,29 @@ NAMES = [
     *("metadata[a]", "payment_method", "payment_method_data[type]", "payment_method_data[card][number]", "confirm"),
     *("expand[]", "usage", "created[gt]", "starting_after", "client_secret", "address[city]", "_stripe_version"),
     *("call", "kind", "seconds", "advance", "quantity", "price", "paths", "tax_rate", "locally_url", "stripe_secret"),
+    *("action", "amount", "text", "sender", "form", "order", "resolution", "notes", "webhook", "capture_fails"),
+    *("url", "stripe_connected", "sts_approved", "pushcart", "retailer_url", "retailer_store", "retailer_token"),
     *("setup_intent", "outcome", "items[0][upc]", "items[0][qty]", "items[a][b][c]", "key", "domain_name", "enabled"),
 ]
-TELLING = [STORE, str(STORE), UPC, "bopis", "rejected", "refund", "confirmed", "mi", "1", "0", "-1", "", "true", "card"]
+TELLING = [
+    STORE,
+    str(STORE),
+    UPC,
+    "bopis",
+    "rejected",
+    "refund",
+    "confirmed",
+    "oldest",
+    "mi",
+    "message",
+    "decline",
+    "1",
+    "0",
+    "-1",
+    "",
+    "true",
+    "card",
+]
 TEXTS = st.text(max_size=12) | st.sampled_from(["\ud800", "\udfff\ud800", "9" * 5000, "1e99999", "٣", "²", "NaN", "\0"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.sampled_from(TELLING) | st.just(10**4000)
 VALUES = st.recursive(
@@ -128,7 +157,16 @@ def test_no_request_brings_a_server_error(call: tuple[str, str], query: bytes, h
     async def send_and_look() -> None:
         status, _ = await WILD.call(*call, query, [*headers, *KEYS], body)
         assert 200 <= status < 500
-        for shown in ("/_sandbox/ledger", "/_sandbox/catalogue", "/api/v2/carts", f"/api/v2/cart/{HASH}", "/v1/events"):
+        for shown in (
+            "/_sandbox/stores",
+            f"/_sandbox/stores/{STORE}",
+            "/_sandbox/webhooks",
+            "/_sandbox/ledger",
+            "/_sandbox/catalogue",
+            "/api/v2/carts",
+            f"/api/v2/cart/{HASH}",
+            "/v1/events",
+        ):
             assert (await WILD.call("GET", shown, b"", KEYS, b""))[0] == 200
 
     asyncio.run(send_and_look())

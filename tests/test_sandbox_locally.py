@@ -98,7 +98,16 @@ async def test_box_has_the_diagonal_asked_for(shopper: Shopper) -> None:
 
 
 async def test_only_stocking_stores_are_listed(shopper: Shopper) -> None:
+    await shopper.control(f"stores/{STORE}", {"sts_approved": False})
     await shopper.control("stock", {"store_id": STORE, "upc": shopper.upcs[0], "quantity": 0})
+    assert STORE not in await markers(shopper)
+
+
+async def test_store_that_is_shipped_to_is_listed(shopper: Shopper) -> None:
+    await shopper.control("stock", {"store_id": STORE, "upc": shopper.upcs[0], "quantity": 0})
+    marker = (await markers(shopper))[STORE]
+    assert (marker["qoh"], marker["stocking_variant"], list(marker["acquisition_options"])) == (0, 0, ["sts"])
+    await shopper.control("settings", {"sts_stores_listed": False})
     assert STORE not in await markers(shopper)
 
 

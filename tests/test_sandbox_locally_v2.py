@@ -1,12 +1,10 @@
-"""The sandbox's Cart API v2: what a store and a brand do with an order, the money behind it, and the webhooks."""
+"""The sandbox's Cart API v2: what a store and a brand do with an order, and the money behind it."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 
 import pytest
 
-from checkout.sandbox import RETAILER_TOKEN, WEBHOOK_TOKEN
+from checkout.sandbox import RETAILER_TOKEN
 from tests.sandbox_shopper import STORE, Json, Shopper, fresh_shopper
 
 
@@ -217,63 +215,3 @@ async def test_brand_stores_are_paged(shopper: Shopper) -> None:
     upcs = f"{shopper.upcs[0]}|{shopper.upcs[1]}"
     held = await shopper.get(f"/api/v2/brand/1/upc/{upcs}/stores", limit=500)
     assert [one["upc"] for one in held["results"][0]["in_stock_upcs"]] == shopper.upcs[:2]
-
-
-class Mailbox:
-    """An HTTP server that takes every webhook and remembers it."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[str, dict[str, str], Json]] = []
-        self.arrived = asyncio.Event()
-
-    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        body = json.loads(await reader.readexactly(int(headers["content-length"])))
-        self.received.append((request.split()[0], headers, body))
-        self.arrived.set()
-        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-        writer.close()
-
-    async def wait_for(self, count: int) -> list[Json]:
-        async with asyncio.timeout(5):
-            while len(self.received) < count:
-                self.arrived.clear()
-                await self.arrived.wait()
-        return [body for _, _, body in self.received]
-
-
-@pytest.fixture
-async def mailbox(shopper: Shopper) -> AsyncIterator[Mailbox]:
-    box = Mailbox()
-    server = await asyncio.start_server(box.take, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    await shopper.control("webhooks", {"locally_url": f"http://127.0.0.1:{port}/hook"})
-    yield box
-    server.close()
-
-
-async def test_webhook_of_four_keys_follows_each_change(shopper: Shopper, mailbox: Mailbox) -> None:
-    cart_hash = await shopper.order(1)
-    await shopper.move(cart_hash, status="confirmed")
-    url = f"https://www.locally.com/api/v2/cart/{cart_hash}"
-    assert await mailbox.wait_for(2) == [
-        {"upc": shopper.upcs[0], "order_id": cart_hash, "status": status, "order_url": url}
-        for status in ("ordered", "confirmed")
-    ]
-    method, headers, _ = mailbox.received[0]
-    assert (method, headers["locally-webhook-token"]) == ("POST", WEBHOOK_TOKEN)
-
-
-async def test_ship_to_store_webhook_tells_sts_status(shopper: Shopper, mailbox: Mailbox) -> None:
-    await shopper.order(1, path="sts")
-    (body,) = await mailbox.wait_for(1)
-    assert (body["sts_status"], "status" in body) == ("confirm-store", False)
-
-
-async def test_webhook_may_be_put_with_another_token(shopper: Shopper, mailbox: Mailbox) -> None:
-    await shopper.control("webhooks", {"locally_token": "other", "method": "PUT"})
-    await shopper.order(1)
-    await mailbox.wait_for(1)
-    method, headers, _ = mailbox.received[0]
-    assert (method, headers["locally-webhook-token"]) == ("PUT", "other")

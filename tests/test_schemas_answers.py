@@ -76,7 +76,7 @@ def test_checkout_is_shown_with_every_key() -> None:
     sent = as_sent(schemas.checkout_body(checkout_of()))
     assert list(sent) == [
         "id", "object", "version", "status", "brand", "store", "path_to_purchase", "items", "shopper", "totals",
-        "payment", "problems", "order", "expires_at",
+        "payment", "problems", "order", "rescues", "expires_at",
     ]  # fmt: skip
     assert sent["store"] == {
         "id": 37175,
@@ -217,9 +217,14 @@ def test_list_shows_orders_and_cursor() -> None:
 
 
 def test_timeline_hides_facts_without_secret_key() -> None:
-    entries = [TimelineEntry(NOON, "placed", {"hold": 1})]
-    assert as_sent(schemas.timeline_body(entries, masked=False))["data"][0]["facts"] == {"hold": 1}
-    assert as_sent(schemas.timeline_body(entries, masked=True))["data"][0]["facts"] == {}
+    facts = {"upc": "686487455948", "status": "declined", "reason": "Call June", "source": "webhook"}
+    hidden = ("attempt.received", "setup_intent.created", "order.answer_due", "order.total_differs", "order.found_late")
+    entries = [TimelineEntry(NOON, event, facts) for event in (*hidden, "order.placed", "item.declined")]
+    full = as_sent(schemas.timeline_body(entries, masked=False))["data"]
+    assert [(entry["event"], entry["facts"]) for entry in full] == [(entry.event, facts) for entry in entries]
+    masked = as_sent(schemas.timeline_body(entries, masked=True))["data"]
+    assert [entry["event"] for entry in masked] == ["order.placed", "item.declined"]
+    assert all(entry["facts"] == {"upc": "686487455948", "status": "declined"} for entry in masked)
 
 
 def test_missing_contact_is_masked_as_missing() -> None:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from checkout.__main__ import main
 from checkout.serving import CannotServe, open_socket, url_of
-from tests.processes import Running, ask, buy, is_over, run, running
+from tests.processes import Running, ask, buy, is_over, run, run_here, running
 from tests.service import ENVIRON, PUBLISHABLE_KEY, SECRET_KEY, SHOPPER, STORE_ID, UPC, key
 
 REQUIRED = (
@@ -96,11 +96,7 @@ class Placing(threading.Thread):
 
 def wait_for_call(sandbox: dict[str, str], call: str, earlier: int) -> None:
     """Wait until the sandbox has got one more call of a kind."""
-    for _ in range(200):
-        if count_calls(sandbox, call) > earlier:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{call} never came")
+    assert is_over(lambda: count_calls(sandbox, call) <= earlier), f"{call} never came"
 
 
 def count_calls(sandbox: dict[str, str], call: str) -> int:
@@ -145,15 +141,15 @@ def test_each_missing_setting_is_one_line(tmp_path: Path) -> None:
 def test_faults_of_every_kind_are_told_at_once(environ: dict[str, str], tmp_path: Path) -> None:
     wrong = {"CHECKOUT_PATHS": "teleport", "CHECKOUT_DATABASE_URL": "mysql://x", "CHECKOUT_PLACE_WAIT": "soon"}
     given = {name: value for name, value in environ.items() if name != "CHECKOUT_SECRET_KEY"}
-    result = run("serve", "--port", "0", cwd=tmp_path, **given, **wrong)
-    assert result.returncode == 2
+    result = run_here("serve", "--port", "0", cwd=tmp_path, **given, **wrong)
+    assert result.exit_code == 2
     assert sorted(line.split()[0].rstrip(":") for line in lines_of(result)) == sorted([*wrong, "CHECKOUT_SECRET_KEY"])
 
 
 def test_mixed_modes_stop_the_start(environ: dict[str, str], tmp_path: Path) -> None:
-    result = run("serve", "--port", "0", cwd=tmp_path, **{**environ, "CHECKOUT_SECRET_KEY": "csk_live_1"})
+    result = run_here("serve", "--port", "0", cwd=tmp_path, **{**environ, "CHECKOUT_SECRET_KEY": "csk_live_1"})
     lines = lines_of(result)
-    assert result.returncode == 2
+    assert result.exit_code == 2
     assert any(line.startswith("CHECKOUT_SECRET_KEY: live, but CHECKOUT_LOCALLY_API_TOKEN") for line in lines)
     assert all(line.startswith("CHECKOUT_") for line in lines)
 

@@ -145,6 +145,7 @@ async def test_setup_intent_is_parsed() -> None:
         "payment_method_types": ("card",),
         "payment_method": "pm_1",
         "request_id": "req_1",
+        "failure": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from colorsys import rgb_to_hls
 
 import pytest
 
@@ -42,6 +43,19 @@ def test_any_primary_colour_is_readable(primary: str) -> None:
 @pytest.mark.parametrize("ground", ["#ffffff", "#000", "#777777", "#fdf6e3", "#202060", "#c0392b"])
 def test_any_background_gets_words_that_are_readable(ground: str) -> None:
     assert_readable(make_settings(theme=f'{{"background": "{ground}", "dark": {{"background": "{ground}"}}}}').theme)
+
+
+@pytest.mark.parametrize("primary", ["#0b5a63", "#1f5a40", "#aa0000"])
+def test_link_on_dark_keeps_the_hue_of_the_brand(primary: str) -> None:
+    theme = make_settings(theme=f'{{"primary": "{primary}"}}').theme
+    link, own = (hls_of(colour) for colour in (theme.dark_colours["link"], primary))
+    assert link != own
+    assert (link[0] - own[0] + 0.5) % 1 == pytest.approx(0.5, abs=0.02)
+    assert link[2] == pytest.approx(own[2], abs=0.05)
+
+
+def hls_of(colour: str) -> tuple[float, float, float]:
+    return rgb_to_hls(*(int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)))
 
 
 def test_chosen_colour_is_never_changed() -> None:

@@ -17,7 +17,7 @@ from checkout.database.tables import attempts, holds, inbox, orders, timeline
 from checkout.errors import InvalidField
 from checkout.sandbox import create_sandbox
 from tests.databases import KINDS, database_url
-from tests.placing_world import World, running_on, running_world
+from tests.placing_world import PATIENCE, World, running_on, running_world
 from tests.service import SANDBOX_URL, UPC, running_service
 from tests.test_contracts import canonical
 from tests.upstreams import Forward, answers, changed, lost_answer, lost_request
@@ -62,7 +62,7 @@ async def tell(world: World, cart_hash: str, **changes: Any) -> None:
 
 async def events(world: World, holds: Callable[[list[dict[str, Any]]], Any]) -> list[dict[str, Any]]:
     """The rows of the inbox once a condition holds for them."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + PATIENCE
     while not holds(found := await world.rows(inbox)):
         assert time.monotonic() < ends, found
         await asyncio.sleep(0.02)

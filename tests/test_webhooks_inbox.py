@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from checkout.database import Database
 from checkout.database.tables import inbox as rows
 from checkout.errors import DatabaseUnavailable, LostRace, UpstreamUnavailable
+from checkout.inbox import STRIPE
 from tests.databases import KINDS, database_url, put, running_database
-from tests.inbox_world import Looking, Place, doubtful, nobody
+from tests.inbox_world import Looking, Place, StillClock, doubtful, nobody
 
 LEASE_SECONDS = 15
 
@@ -57,6 +58,7 @@ async def test_each_cart_has_a_row_of_its_own(place: Place) -> None:
 
 
 async def test_next_notice_after_the_read_is_a_new_row(place: Place) -> None:
+    place.clock = StillClock()
     await place.know("CART1")
     async with place.running() as inbox:
         await inbox.receive("CART1")
@@ -65,9 +67,9 @@ async def test_next_notice_after_the_read_is_a_new_row(place: Place) -> None:
         first, second = await place.rows()
         assert (first["notices"], second["notices"]) == (1, 1)
         # A flood of notices must not make a flood of reads.
-        assert second["next_try_at"] - first["applied_at"] == timedelta(seconds=5)
+        assert second["next_try_at"] - first["applied_at"] == timedelta(seconds=2)
         assert place.looked == ["CART1"]
-        place.clock.advance(seconds=5)
+        place.clock.advance(seconds=2)
         await place.applied()
     assert place.looked == ["CART1", "CART1"]
 
@@ -78,14 +80,35 @@ async def test_notice_during_the_read_is_read_again(place: Place) -> None:
             await inbox.receive(cart_hash)
         return False
 
+    place.clock = StillClock()
     await place.know("CART1")
     async with place.running(overtaken) as inbox:
         await inbox.receive("CART1")
         (row,) = await place.until(lambda found: found[0]["lease_owner"] is None and place.looked)
         assert (row["notices"], row["applied_at"]) == (2, None)
-        place.clock.advance(seconds=5)
+        place.clock.advance(seconds=2)
         await place.applied()
     assert place.looked == ["CART1", "CART1"]
+
+
+async def test_next_read_begins_as_soon_as_it_may(small: Place) -> None:
+    """Whatever the pause between looks at what other instances left."""
+    await small.know("CART1")
+    async with small.running(recovery_interval="3600") as inbox:
+        await inbox.receive("CART1")
+        await small.applied()
+        await inbox.receive("CART1")
+        await small.until(lambda found: len(small.looked) == 2 and all(row["applied_at"] for row in found))
+
+
+async def test_news_of_a_card_has_a_row_of_its_own(place: Place) -> None:
+    async with place.running() as inbox:
+        await inbox.receive("seti_ours", STRIPE)
+        await inbox.receive("seti_theirs", STRIPE)
+        ours, theirs = await place.until(lambda found: found[0]["applied_at"] and found[1]["tries"])
+    assert (ours["source"], ours["subject"], ours["outcome"]) == ("stripe", "seti_ours", "card_read")
+    assert (theirs["applied_at"], place.looked) == (None, [])
+    assert set(place.cards) == {"seti_ours", "seti_theirs"}
 
 
 @pytest.mark.parametrize(("look", "outcome"), [(nobody, "unknown"), (doubtful, "no_order")])

@@ -55,7 +55,7 @@ async def create(request: Request[State]) -> Response:
     parsed = await read_json(request)
     claim = claim_of(request, "create", "", parsed)
     answer = await request.state["checkouts"].create(_new_checkout(request, parsed, caller), claim)
-    return answer_response(answer, _headers_of(answer, location=True))
+    return answer_response(answer, headers_of(answer, location=True))
 
 
 def _new_checkout(request: Request[State], parsed: Any, caller: Caller) -> NewCheckout:
@@ -82,7 +82,7 @@ def _new_checkout(request: Request[State], parsed: Any, caller: Caller) -> NewCh
     )
 
 
-def _headers_of(answer: Answer, *, location: bool = False) -> dict[str, str]:
+def headers_of(answer: Answer, *, location: bool = False) -> dict[str, str]:
     """What the headers say of the checkout that the body is; nothing where the body is a problem."""
     found = _IDENTITY.match(answer.body)
     if found is None:
@@ -102,21 +102,21 @@ def on_checkout(handle: Handle, allowed: tuple[Credential, ...] = _HOLDERS, *, o
         try:
             return await handle(request, caller, found)
         except CheckoutError as error:
-            return await _refusal(request, error)
+            return await _refusal(request, caller, error)
 
     return handler
 
 
-async def _refusal(request: Request[State], error: CheckoutError) -> Response:
+async def _refusal(request: Request[State], caller: Caller, error: CheckoutError) -> Response:
     found = await request.state["checkouts"].find(request.path_params["checkout_id"])
     answers = request.state["answers"]
-    body = answers.checkout(found.checkout, found.order)
+    body = answers.checkout(found.checkout, found.order, trusted=caller.is_trusted)
     return answer_response(answers.problem(error, request.scope["request_id"], body), problem_headers(error))
 
 
 @on_checkout
-async def read(request: Request[State], _: Caller, found: Found) -> Response:
-    return checkout_response(request, found.checkout, found.order)
+async def read(request: Request[State], caller: Caller, found: Found) -> Response:
+    return checkout_response(request, caller, found.checkout, found.order)
 
 
 @on_checkout
@@ -129,7 +129,7 @@ async def change(request: Request[State], caller: Caller, found: Found) -> Respo
         store_country=found.checkout.store.address.country,
     )
     changed = await request.state["checkouts"].change(found.checkout.id, _change(request, wanted))
-    return checkout_response(request, changed, None)
+    return checkout_response(request, caller, changed, None)
 
 
 async def read_or_change(request: Request[State]) -> Response:
@@ -187,22 +187,22 @@ async def _place(request: Request[State], caller: Caller, found: Found) -> Respo
     placing = request.state["placing"]
     placed = placing.foresee(order, found.checkout, found.order, found.key) or await placing.place(order)
     if isinstance(placed, Answer):
-        return answer_response(placed, _headers_of(placed))
+        return answer_response(placed, headers_of(placed))
     answer = request.state["answers"].outcome(placed, claim.request_id)
     headers = problem_headers(placed.error) if placed.error else _ASK_AGAIN if placed.is_pending else {}
-    return answer_response(answer, {**_headers_of(answer), **headers})
+    return answer_response(answer, {**headers_of(answer), **headers})
 
 
 place = on_checkout(_place, operation="place")
 
 
 @on_checkout
-async def cancel(request: Request[State], _: Caller, found: Found) -> Response:
+async def cancel(request: Request[State], caller: Caller, found: Found) -> Response:
     read_empty_body(await read_optional_json(request))
     canceled = await request.state["checkouts"].cancel(found.checkout.id)
-    return checkout_response(request, canceled, None)
+    return checkout_response(request, caller, canceled, None)
 
 
-def checkout_response(request: Request[State], checkout: Checkout, order: Order | None) -> Response:
-    body = request.state["answers"].checkout(checkout, order)
+def checkout_response(request: Request[State], caller: Caller, checkout: Checkout, order: Order | None) -> Response:
+    body = request.state["answers"].checkout(checkout, order, trusted=caller.is_trusted)
     return body_response(body, headers={"ETag": f'"{checkout.version}"'})

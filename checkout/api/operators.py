@@ -41,7 +41,7 @@ async def _settle(request: Request[State], caller: Caller, found: Found) -> Resp
     decision = Decision(wanted.placed, by=f"...{caller.token[-_SHOWN_OF_KEY:]}")
     await request.state["placing"].settle(found.checkout.id, decision)
     settled = await request.state["checkouts"].find(found.checkout.id)
-    return checkout_response(request, settled.checkout, settled.order)
+    return checkout_response(request, caller, settled.checkout, settled.order)
 
 
 read_timeline = on_checkout(_read_timeline, _OPERATORS)

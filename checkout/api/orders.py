@@ -3,7 +3,9 @@
 import base64
 import binascii
 import re
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,16 +20,18 @@ from checkout.schemas import order_body, order_list_body, read_order_list, timel
 from checkout.state import State
 
 _ID = re.compile("ord_[0-9a-f]{32}")
+_MOST_OPEN = 5000
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def read(request: Request[State]) -> Response:
-    caller, order = await _order_of(request)
+    caller, order = await order_of(request)
     return body_response(order_body(order, masked=not caller.is_trusted))
 
 
 async def read_events(request: Request[State]) -> Response:
-    caller, order = await _order_of(request)
-    entries = await request.state["database"].read(lambda tx: read_timeline(tx, order.checkout_id))
+    caller, order = await order_of(request)
+    entries = await request.state["database"].read(lambda tx: read_timeline(tx, order.story_id))
     return body_response(timeline_body(entries, masked=not caller.is_trusted))
 
 
@@ -39,15 +43,35 @@ async def list_all(request: Request[State]) -> Response:
         status=query.status,
         since=query.since,
         cart_hash=query.cart_hash,
+        path=query.path,
         after=_read_cursor(query.cursor) if query.cursor else None,
         limit=query.limit,
     )
+    if query.sort == "answer_by":
+        return await _list_by_answer(request, wanted)
     orders = await request.state["database"].read(lambda tx: list_orders(tx, wanted))
-    page = orders[: query.limit]
-    return body_response(order_list_body(page, _cursor(page[-1]) if len(orders) > query.limit else None))
+    return _page_of(orders, query.limit, lambda order: (order.placed_at, order.id))
 
 
-async def _order_of(request: Request[State]) -> tuple[Caller, Order]:
+async def _list_by_answer(request: Request[State], wanted: OrderFilter) -> Response:
+    """The open orders, those first whose time to answer runs out, which is not the order in which they were placed."""
+    waiting = replace(wanted, status="open", after=None, limit=_MOST_OPEN)
+    found = sorted(await request.state["database"].read(lambda tx: list_orders(tx, waiting)), key=_place)
+    rest = [order for order in found if wanted.after is None or _place(order) > wanted.after]
+    return _page_of(rest, wanted.limit, _place)
+
+
+def _place(order: Order) -> tuple[datetime, str]:
+    """Where it stands among those that wait; at the end where nobody knows until when."""
+    return order.answer_by or _NEVER, order.id
+
+
+def _page_of(orders: list[Order], limit: int, place: Callable[[Order], tuple[datetime, str]]) -> Response:
+    page = orders[:limit]
+    return body_response(order_list_body(page, _cursor(*place(page[-1])) if len(orders) > limit else None))
+
+
+async def order_of(request: Request[State]) -> tuple[Caller, Order]:
     """The order that the path names, if the caller may see it. Raises UnknownResource for every reason not to."""
     caller = caller_of(request, Credential.ORDER_TOKEN, Credential.SECRET_KEY)
     order_id = request.path_params["order_id"]
@@ -62,8 +86,8 @@ async def _order_of(request: Request[State]) -> tuple[Caller, Order]:
     return caller, order
 
 
-def _cursor(order: Order) -> str:
-    return base64.urlsafe_b64encode(f"{order.placed_at.isoformat()} {order.id}".encode()).decode()
+def _cursor(at: datetime, order_id: str) -> str:
+    return base64.urlsafe_b64encode(f"{at.isoformat()} {order_id}".encode()).decode()
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, str]:

@@ -2,12 +2,13 @@
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from checkout.assessing import Assessment, Assessor
 from checkout.checkouts.cards import Cards
-from checkout.checkouts.records import Change, Found, HandedOut, NewCheckout
+from checkout.checkouts.giving_up import give_up
+from checkout.checkouts.records import Change, Found, HandedOut, NewCheckout, Rescue
 from checkout.checkouts.turns import Turns
 from checkout.database import (
     Database,
@@ -21,9 +22,12 @@ from checkout.database import (
     kill_intents,
     order_of_checkout,
     save_checkout,
+    stores_that_said_no,
 )
 from checkout.errors import (
     AlreadyPlacing,
+    FieldError,
+    InvalidField,
     LostRace,
     RequestInProgress,
     UnknownResource,
@@ -40,11 +44,12 @@ from checkout.orders import (
     PriceSource,
     open_status,
     require_open,
+    require_other_store,
 )
 from checkout.settings import Settings
 from checkout.stripe_client import StripeClient
 
-__all__ = ["Change", "Checkouts", "Found", "HandedOut", "NewCheckout"]
+__all__ = ["Change", "Checkouts", "Found", "HandedOut", "NewCheckout", "Rescue", "give_up", "without_price"]
 
 # Creating waits for two rounds of reads at Locally; a key that is open longer belongs to a process that died.
 _CREATE_SECONDS = 30
@@ -83,6 +88,14 @@ class Checkouts:
         Raises StoreUnknown, PathNotOffered, InvalidField, UpstreamError, KeyMismatch, RequestInProgress; none of them
         binds the key.
         """
+
+        async def as_told() -> NewCheckout:
+            return new
+
+        return await self.create_from(as_told, claim)
+
+    async def create_from(self, read_new: Callable[[], Awaitable[NewCheckout]], claim: Claim) -> Answer:
+        """As `create`, of what `read_new` tells; it is not asked where the key has its answer already."""
         try:
             replay = await self._database.write(lambda tx: self._claim(tx, claim))
         except LostRace:  # The same key, at the same moment, in another instance.
@@ -90,10 +103,12 @@ class Checkouts:
         if replay is not None:
             return replay
         try:
-            return await self._create(new, claim)
+            answer, dropped = await self._create(await read_new(), claim)
         except BaseException:
             await self._database.write(lambda tx: self._keys.free(tx, claim.name))
             raise
+        await self._cards.cancel(dropped)
+        return answer
 
     async def _claim(self, tx: Transaction, claim: Claim) -> Answer | None:
         now = self._clock()
@@ -103,19 +118,22 @@ class Checkouts:
         await self._keys.open(tx, claim, now, seconds=_CREATE_SECONDS, attempt_id=None, bound=False)
         return None
 
-    async def _create(self, new: NewCheckout, claim: Claim) -> Answer:
+    async def _create(self, new: NewCheckout, claim: Claim) -> tuple[Answer, list[IntentRow]]:
         assessment = await self._assessor.assess(new.store_id, new.path_to_purchase, new.items, through=new.through)
         checkout = self._assemble(new, assessment)
         token = self._keyring.token("ct", checkout.id)
         answer = self._render_created(checkout, token)
 
-        async def work(tx: Transaction) -> None:
+        facts = {"status": checkout.status, "request_id": claim.request_id}
+        facts |= {"rescues": new.rescue.order_id} if new.rescue else {}
+
+        async def work(tx: Transaction) -> list[IntentRow]:
             await insert_checkout(tx, checkout, token_hash(token))
             await self._keys.store(tx, claim.name, answer)
-            await add_to_timeline(tx, checkout.id, checkout.created_at, "checkout.created", status=checkout.status)
+            await add_to_timeline(tx, checkout.id, checkout.created_at, "checkout.created", **facts)
+            return await new.rescue.beside(tx, checkout) if new.rescue else []
 
-        await self._database.write(work)
-        return answer
+        return answer, await self._database.write(work)
 
     def _assemble(self, new: NewCheckout, assessment: Assessment) -> Checkout:
         now = self._clock()
@@ -131,6 +149,8 @@ class Checkouts:
             shopper=new.shopper(assessment.store.address.country),
             payment=self._payment(assessment, new.path_to_purchase),
             tax_estimated=self._settings.tax == "locally",
+            rescues=new.rescue.order_id if new.rescue else None,
+            shopper_masked=new.rescue is not None and new.rescue.masked,
             created_at=now,
             expires_at=self._expiry(now),
         )
@@ -186,6 +206,7 @@ class Checkouts:
         if change.if_version is not None and str(was.version) not in change.if_version:
             raise VersionMismatch
         require_open(was)
+        await self._require_rescue(was, change)
         now = await self._changed(was, change)
 
         async def work(tx: Transaction) -> tuple[Checkout, list[IntentRow]]:
@@ -199,6 +220,16 @@ class Checkouts:
         await self._cards.cancel(dropped)
         return saved
 
+    async def _require_rescue(self, was: Checkout, change: Change) -> None:
+        """Raises InvalidField where a rescue is to buy something else, or at a store that declined it."""
+        if (rescued := was.rescues) is None:
+            return
+        if change.items is not None:
+            detail = "This checkout buys what another store declined: its items stay as they are."
+            raise InvalidField(fields=(FieldError("/items", "invalid", detail),))
+        if change.store_id is not None:
+            require_other_store(change.store_id, await self._database.read(lambda tx: stores_that_said_no(tx, rescued)))
+
     async def _changed(self, was: Checkout, change: Change) -> Checkout:
         shopper = change.shopper(was.shopper) if change.shopper else was.shopper
         changed = was.changed(shopper=shopper, **change.extras)
@@ -210,7 +241,7 @@ class Checkouts:
         path = change.path_to_purchase or was.path_to_purchase
         store_id = change.store_id or was.store.id
         keep_given = change.items is not None or store_id == was.store.id
-        items = tuple(_without_price(line, keep_given=keep_given) for line in (change.items or was.items))
+        items = tuple(without_price(line, keep_given=keep_given) for line in (change.items or was.items))
         assessment = await self._assessor.assess(store_id, path, items, through=change.through)
         payment = self._payment(assessment, path)
         return was.changed(
@@ -241,9 +272,7 @@ class Checkouts:
         now = self._clock()
 
         async def work(tx: Transaction) -> tuple[Checkout, list[IntentRow]]:
-            saved = await save_checkout(tx, was, was.changed(status=CheckoutStatus.CANCELED, ended_at=now))
-            await add_to_timeline(tx, was.id, now, "checkout.canceled")
-            return saved, await kill_intents(tx, was.id)
+            return await give_up(tx, was, now)
 
         saved, dropped = await self._database.write(work)
         await self._cards.cancel(dropped)
@@ -258,7 +287,7 @@ class Checkouts:
         return await self._turns.take(checkout_id, work)
 
 
-def _without_price(line: LineItem, *, keep_given: bool) -> LineItem:
+def without_price(line: LineItem, *, keep_given: bool) -> LineItem:
     """A line as asked for: what another store said of it, or the brand's server for another store, is no price here."""
     if keep_given and line.price_source is PriceSource.GIVEN:
         return line

@@ -1,11 +1,23 @@
 """What is asked of checkouts, and what is given back."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from checkout.database import KeyRow
+from checkout.database import IntentRow, KeyRow, Transaction
 from checkout.orders import Checkout, LineItem, Order, PathToPurchase, Payment, Shopper
 from checkout.stripe_client import SetupIntent
+
+# Writes what belongs to a new checkout, in its transaction; gives the SetupIntents that nobody will use any more.
+Beside = Callable[[Transaction, Checkout], Awaitable[list[IntentRow]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """The order of which a checkout buys elsewhere what its store declined; whether reads show its shopper masked."""
+
+    order_id: str
+    masked: bool
+    beside: Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,7 @@ class NewCheckout:
     shopper: Callable[[str | None], Shopper]
     extras: dict[str, str | None] = field(default_factory=dict)
     through: bool = False
+    rescue: Rescue | None = None
 
 
 @dataclass(frozen=True, slots=True)

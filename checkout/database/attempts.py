@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from checkout.attempts import INTENT_KEEPERS, LIVE_ATTEMPTS, Attempt, AttemptStatus
-from checkout.database.tables import UtcTime, attempts, holds, outbox, upstream_calls
+from checkout.database.tables import UtcTime, attempts, holds, upstream_calls
 from checkout.database.transactions import Transaction
 from checkout.errors import LostRace
 from checkout.money import Money
@@ -66,7 +66,6 @@ _LIST_HOLDS = (
     .where(holds.c.brand == bindparam("of_brand"), holds.c.release_expected_at > bindparam("now", type_=UtcTime))
     .order_by(holds.c.id.desc())
 )
-_INSERT_EVENT = insert(outbox)
 
 
 async def insert_attempt(tx: Transaction, attempt: Attempt) -> None:
@@ -204,11 +203,6 @@ async def delete_holds(tx: Transaction, attempt_id: str) -> None:
 async def list_holds(tx: Transaction, brand: str, now: datetime) -> list[dict[str, Any]]:
     """The holds that may still be open, newest first."""
     return [dict(row._mapping) for row in await tx.execute(_LIST_HOLDS, {"of_brand": brand, "now": now})]
-
-
-async def put_event(tx: Transaction, brand: str, topic: str, subject: str, now: datetime) -> None:
-    """An outgoing event about a checkout or order, to be told to the brand."""
-    await tx.execute(_INSERT_EVENT, {"brand": brand, "topic": topic, "subject": subject, "created_at": now})
 
 
 def _short(request_id: str | None) -> str | None:

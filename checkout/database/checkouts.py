@@ -27,6 +27,9 @@ _LIST_INTENTS = (
     .where(setup_intents.c.checkout_id == bindparam("of_checkout"))
     .order_by(setup_intents.c.number)
 )
+_FIND_INTENT = select(
+    *(setup_intents.c[name] for name in ("checkout_id", "number", "setup_intent_id", "account", "state"))
+).where(setup_intents.c.setup_intent_id == bindparam("of_intent"))
 _INSERT_INTENT = insert(setup_intents)
 _UPDATE_INTENT = update(setup_intents).where(
     setup_intents.c.checkout_id == bindparam("of_checkout"),
@@ -47,7 +50,12 @@ _DELETE_QUOTE_CART = delete(quote_carts).where(quote_carts.c.cart_hash == bindpa
 _INSERT_ENTRY = insert(timeline)
 _READ_TIMELINE = (
     select(timeline.c.at, timeline.c.event, timeline.c.facts)
-    .where(timeline.c.checkout_id == bindparam("of_checkout"))
+    .where(timeline.c.checkout_id == bindparam("of_story"))
+    .order_by(timeline.c.id)
+)
+_READ_ORDER_TIMELINE = (
+    select(timeline.c.at, timeline.c.event, timeline.c.facts)
+    .where(timeline.c.order_id == bindparam("of_story"))
     .order_by(timeline.c.id)
 )
 
@@ -109,6 +117,12 @@ async def list_intents(tx: Transaction, checkout_id: str) -> list[IntentRow]:
     return [IntentRow(**row._mapping) for row in await tx.execute(_LIST_INTENTS, {"of_checkout": checkout_id})]
 
 
+async def find_intent(tx: Transaction, setup_intent_id: str) -> IntentRow | None:
+    """The checkout's SetupIntent of that id, if it is one of ours."""
+    row = (await tx.execute(_FIND_INTENT, {"of_intent": setup_intent_id})).first()
+    return None if row is None else IntentRow(**row._mapping)
+
+
 async def insert_intent(tx: Transaction, row: IntentRow, now: datetime) -> None:
     """Reserve the next number. Raises LostRace if the checkout has a live SetupIntent."""
     await tx.execute(_INSERT_INTENT, {**asdict(row), "created_at": now})
@@ -168,10 +182,17 @@ async def is_quote_cart(tx: Transaction, cart_hash: str) -> bool:
     return (await tx.execute(_FIND_QUOTE_CART, {"of_cart": cart_hash})).first() is not None
 
 
-async def add_to_timeline(tx: Transaction, checkout_id: str, at: datetime, event: str, **facts: Any) -> None:
-    """Note what happened to a checkout or its order. Facts hold no secrets and no personal data."""
-    values = {"checkout_id": checkout_id, "at": at, "event": event, "facts": json.dumps(facts)}
-    await tx.execute(_INSERT_ENTRY, values)
+async def add_to_timeline(tx: Transaction, story_id: str, at: datetime, event: str, **facts: Any) -> None:
+    """Note what happened to a checkout or its order. Facts hold no secrets and no personal data.
+
+    `story_id` is the id of the checkout, or of an order that no checkout of ours placed.
+    """
+    whose = {"checkout_id": None, "order_id": story_id} if _is_order(story_id) else {"checkout_id": story_id}
+    await tx.execute(_INSERT_ENTRY, {"order_id": None, **whose, "at": at, "event": event, "facts": json.dumps(facts)})
+
+
+def _is_order(story_id: str) -> bool:
+    return story_id.startswith("ord_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +202,9 @@ class TimelineEntry:
     facts: dict[str, Any]
 
 
-async def read_timeline(tx: Transaction, checkout_id: str) -> list[TimelineEntry]:
-    rows = await tx.execute(_READ_TIMELINE, {"of_checkout": checkout_id})
+async def read_timeline(tx: Transaction, story_id: str) -> list[TimelineEntry]:
+    statement = _READ_ORDER_TIMELINE if _is_order(story_id) else _READ_TIMELINE
+    rows = await tx.execute(statement, {"of_story": story_id})
     return [TimelineEntry(row.at, row.event, json.loads(row.facts)) for row in rows]
 
 

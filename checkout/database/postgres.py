@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from checkout.database.migrating import Migration, create_schema, migrate
-from checkout.database.transactions import Values, Work, as_settings_fault, as_unavailable
+from checkout.database.transactions import Rows, Values, Work, as_settings_fault, as_unavailable
 from checkout.errors import DatabaseUnavailable, LostRace, SettingsFault
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class _Statements:
         self._lives = False
         self.found_dead = False
 
-    async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
+    async def execute(self, statement: Executable, values: Values | Rows | None = None) -> CursorResult[Any]:
         try:
             result = await self._connection.execute(statement, values)
         except IntegrityError as error:

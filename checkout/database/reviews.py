@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, or_, select
 from checkout.attempts import Attempt, AttemptEvent, AttemptStatus
 from checkout.database.attempts import COLUMNS, read_attempt
 from checkout.database.checkouts import TimelineEntry, read_timeline
-from checkout.database.tables import UtcTime, attempts, checkouts, timeline, upstream_calls
+from checkout.database.tables import UtcTime, attempts, checkouts, orders, timeline, upstream_calls
 from checkout.database.transactions import Transaction, is_storable
 from checkout.orders import Checkout
 
@@ -25,7 +25,7 @@ _LAST_CALL = (
     .order_by(upstream_calls.c.id.desc())
     .limit(1)
 )
-_LIST_BRANDS = select(checkouts.c.brand).distinct().order_by(checkouts.c.brand)
+_LIST_BRANDS = select(checkouts.c.brand).union(select(orders.c.brand)).order_by("brand")
 _FIND_BY_NAME = (
     select(attempts.c.checkout_id)
     .where(or_(attempts.c.id == bindparam("named"), attempts.c.cart_hash == bindparam("named")))
@@ -73,7 +73,7 @@ async def list_reviews(tx: Transaction, brand: str, read_call: str) -> list[Revi
 
 
 async def list_brands(tx: Transaction) -> list[str]:
-    """The brands that have checkouts here; a service knows its own, and somebody who reads its file does not."""
+    """The brands that have checkouts or orders here; whoever reads a service's file does not know its own."""
     return list((await tx.execute(_LIST_BRANDS)).scalars())
 
 
@@ -90,10 +90,13 @@ async def _last(tx: Transaction, attempt_id: str, call: str) -> tuple[datetime, 
     return None if row is None else (row.ended_at, row.outcome)
 
 
-async def read_story(tx: Transaction, checkout_id: str) -> list[TimelineEntry]:
-    """A checkout's timeline with the upstream calls of its attempts in between, oldest first."""
-    entries = await read_timeline(tx, checkout_id)
-    calls = [_call_entry(row) for row in await tx.execute(_LIST_CALLS, {"of_checkout": checkout_id})]
+async def read_story(tx: Transaction, story_id: str) -> list[TimelineEntry]:
+    """The timeline of a checkout with the upstream calls of its attempts in between, oldest first.
+
+    An order that no checkout of ours placed has a timeline of its own.
+    """
+    entries = await read_timeline(tx, story_id)
+    calls = [_call_entry(row) for row in await tx.execute(_LIST_CALLS, {"of_checkout": story_id})]
     return sorted([*entries, *calls], key=lambda entry: entry.at)
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from checkout.database.files import HeldFiles
 from checkout.database.migrating import Migration, create_schema, migrate
-from checkout.database.transactions import Values, Work, as_settings_fault, as_unavailable, is_unavailability
+from checkout.database.transactions import Rows, Values, Work, as_settings_fault, as_unavailable, is_unavailability
 from checkout.errors import DatabaseUnavailable, LostRace
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class _Statements:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
+    async def execute(self, statement: Executable, values: Values | Rows | None = None) -> CursorResult[Any]:
         try:
             return self._connection.execute(statement, values)
         except IntegrityError as error:

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from checkout.database.postgres import PostgresDatabase
-from checkout.database.transactions import Values, Work
+from checkout.database.transactions import Rows, Values, Work
 from checkout.errors import SettingsFault
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class _File:
     async def read(self, work: Work[T]) -> T:
         return await work(self)
 
-    async def execute(self, statement: Executable, values: Values | None = None) -> CursorResult[Any]:
+    async def execute(self, statement: Executable, values: Values | Rows | None = None) -> CursorResult[Any]:
         return self._connection.execute(statement, values)
 
 

@@ -2,7 +2,15 @@
 
 from checkout.locally_client.answers import ErrorCode
 from checkout.locally_client.calling import request_id_of_last
-from checkout.locally_client.carts import CartDetail, CartItem, CartList, CartMessage, ListedCart
+from checkout.locally_client.carts import (
+    CartDetail,
+    CartItem,
+    CartList,
+    CartMessage,
+    CartShopper,
+    CartStore,
+    ListedCart,
+)
 from checkout.locally_client.client import LocallyClient, open_locally
 from checkout.locally_client.records import (
     CartToValidate,
@@ -21,6 +29,8 @@ __all__ = [
     "CartItem",
     "CartList",
     "CartMessage",
+    "CartShopper",
+    "CartStore",
     "CartToValidate",
     "CommittedCart",
     "ErrorCode",

@@ -210,7 +210,7 @@ def _refuse_written(reply: Reply) -> None:
     if reply.success and reply.status == _OK:
         return
     if not reply.success and (reply.status == _OK or 400 <= reply.status < 500):
-        raise RefusedUpstream(error_code=reply.error_code)
+        raise RefusedUpstream(error_code=reply.error_code, said=reply.message[:200])
     raise OutcomeUnknown
 
 

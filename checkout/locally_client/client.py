@@ -56,7 +56,6 @@ class LocallyClient:
     """Locally as we use it, with a pool each for reads, writes and commits.
 
     Every call but `commit_cart` comes as a stranger: without cookie, and without the session of an earlier call.
-    `list_carts` and `update_item` are for the tracking and fulfilment of orders, which are not built yet.
     Timeouts are totals in seconds: short for reads, because a page waits for them; long for writes, because giving
     one up early turns an answer into an unknown outcome.
     """

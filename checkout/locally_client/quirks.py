@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from tzfpy import get_tz
 
 from checkout.money import parse_decimal
-from checkout.orders import OpeningHours, PathToPurchase, normalize_upc
+from checkout.orders import OpeningHours, PathToPurchase, normal_word, normalize_upc
 
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 _NO_STS = {"", "n/a", "false", "none", "null"}
@@ -86,7 +86,7 @@ def read_time(value: object) -> datetime | None:
 
 def read_status(value: object) -> str:
     """A status word in one spelling: lower case, words joined by an underscore."""
-    return re.sub(r"[\s_-]+", "_", (read_text(value) or "").lower())
+    return normal_word(read_text(value))
 
 
 def read_sts_status(value: object) -> str | None:

@@ -8,8 +8,10 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from checkout import errors
 from checkout.errors import CheckoutError
-from checkout.openapi.operations import OPERATIONS, Answer, Errors, Operation, Request
+from checkout.openapi.events import EVENTS, SIGNED_WITH, Event
+from checkout.openapi.operations import OPERATIONS
 from checkout.openapi.parts import HEADERS, PARAMETERS, SECURITY_SCHEMES
+from checkout.openapi.shapes import Answer, Errors, Operation, Request
 from checkout.problems import MEDIA_TYPE, Problem, code_of, problem_document, row_of
 from checkout.schemas import CheckoutBody, FullOrderBody
 
@@ -32,6 +34,7 @@ def build_document(public_url: str, version: str) -> dict[str, Any]:
         "servers": [{"url": public_url}],
         "tags": [{"name": name} for name in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": _paths(),
+        "webhooks": {event.topic: {"post": _event(event)} for event in EVENTS},
         "components": {
             "schemas": _schemas(),
             "parameters": PARAMETERS,
@@ -57,9 +60,28 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in operation.parameters],
         "responses": {**_answers(operation.answers), **_problems(_errors_of(operation))},
     }
+    if operation.csv:
+        content = {"text/csv": {"schema": {"type": "string"}, "example": operation.csv}}
+        described["requestBody"] = {"required": True, "content": content}
     if operation.request:
         described["requestBody"] = _request(operation.request)
     return described
+
+
+def _event(event: Event) -> dict[str, Any]:
+    """A request that we send, and what its receiver may answer."""
+    content = {"schema": _reference(type(event.example)), "example": event.example.model_dump(mode="json")}
+    return {
+        "operationId": event.topic.replace(".", "_"),
+        "summary": event.summary,
+        "parameters": SIGNED_WITH,
+        "requestBody": {"required": True, "content": {"application/json": content}},
+        "responses": {
+            "2XX": {"description": "Taken: it is not sent again."},
+            "410": {"description": "Never to be sent again."},
+            "default": {"description": "Not taken: it is sent again, up to ten times in three days."},
+        },
+    }
 
 
 def _request(request: Request) -> dict[str, Any]:
@@ -150,6 +172,7 @@ def _schemas() -> dict[str, Any]:
         (type(answer.example), "serialization") for operation in OPERATIONS for answer in operation.answers
     ]
     told += [(FullOrderBody, "serialization"), (Problem, "serialization")]
+    told += [(type(event.example), "serialization") for event in EVENTS]
     known = _definitions([*asked, *told])
     for name in known.keys() - _definitions(asked).keys():
         if "properties" in known[name]:

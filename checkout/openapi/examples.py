@@ -8,14 +8,19 @@ from pydantic import BaseModel
 from checkout import schemas
 from checkout.attempts import Attempt, AttemptStatus
 from checkout.availability import PlaceFound, StoreOffer, StoreOfferItem, StoreSearchResult
-from checkout.database import Review, TimelineEntry
+from checkout.database import Delivery, DeliveryTry, Review, TimelineEntry
+from checkout.feeds import Form
+from checkout.fulfilment import FullStatement
+from checkout.intake import Progress
 from checkout.money import Money
 from checkout.orders import (
     Address,
     Checkout,
     CheckoutStatus,
+    LedgerEntry,
     LineItem,
     Location,
+    Month,
     OpeningHours,
     Order,
     OrderItem,
@@ -23,9 +28,12 @@ from checkout.orders import (
     PathToPurchase,
     Payment,
     PriceSource,
+    Settlement,
     Shopper,
     Store,
+    make_statement,
 )
+from checkout.rescuing import RescueOffer
 
 _NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 _UPC = "686487455948"
@@ -56,7 +64,10 @@ PLACE_REQUEST: dict[str, Any] = {
     "setup_intent_id": "seti_1PqRsTuVwXyZ",
     "expected_total": {"amount": 24806, "currency": "USD"},
 }
+RESCUE_REQUEST: dict[str, Any] = {"store_id": 37176, "path_to_purchase": "bopis", "upcs": [_UPC]}
+CANCEL_REQUEST: dict[str, Any] = {"reason": "I ordered the wrong size."}
 SETTLE_REQUEST: dict[str, Any] = {"placed": "a3f1c9"}
+LOOKUP_REQUEST: dict[str, Any] = {"email": "june.harper@example.com"}
 EMPTY_BODY: dict[str, Any] = {}
 
 
@@ -141,6 +152,19 @@ _HOLD: dict[str, Any] = {
     "created_at": _NOW,
     "release_expected_at": _NOW + timedelta(days=7),
 }
+_DELIVERY = Delivery(
+    id=42,
+    message_id="msg_2b7d9f0c4e6a8b1d",
+    topic="order.updated",
+    about=_ORDER.id,
+    subject=_CHECKOUT.id,
+    endpoint="we_0f3c9a7be1d25486",
+    state="waiting",
+    created_at=_NOW,
+    next_try_at=_NOW + timedelta(seconds=5),
+    ended_at=None,
+    log=(DeliveryTry(_NOW, 15000, fault="timeout"),),
+)
 _ORDER_VIEW = schemas.OrderView(
     id=_ORDER.id,
     status=_ORDER.status,
@@ -182,7 +206,93 @@ SETUP_INTENT: BaseModel = schemas.SetupIntentBody(
 )
 ORDER: BaseModel = schemas.order_body(_ORDER, masked=True)
 ORDERS: BaseModel = schemas.order_list_body((_ORDER,), None)
+ORDER_OF_BRAND: BaseModel = schemas.order_body(
+    _ORDER.changed(path_to_purchase=PathToPurchase.STS, items=(_ORDER.items[0].changed(status="shipped"),)),
+    masked=False,
+)
+ORDER_OF_RETAILER: BaseModel = schemas.order_body(
+    _ORDER.changed(
+        checkout_id=None,
+        brand="main-street",
+        fulfillment_url="https://orders.main-street.example/7f3a",
+        items=(_ORDER.items[0].changed(status="confirmed"),),
+    ),
+    masked=False,
+)
+ANSWER = {"action": "confirm", "fulfillment_url": "https://orders.main-street.example/7f3a"}
+ANSWERS = {
+    "answers": [
+        {"order": "ord_3f9a0c5e7b1d4e2f8a6b9c0d1e2f3a4b", "upc": _UPC, "action": "confirm"},
+        {"order": "ord_0a1b2c3d4e5f60718293a4b5c6d7e8f9", "upc": _UPC, "action": "reject", "reason": "Sold out"},
+    ]
+}
+INTAKE: BaseModel = schemas.intake_body(
+    Progress(page=12, pages=40, taken_in=598, left=("CJHF7",), started_at=_NOW - timedelta(minutes=1))
+)
+STS_ACTION = {
+    "action": "ship",
+    "tracking": {
+        "carrier": "UPS",
+        "number": "1Z999AA10123456784",
+        "url": "https://www.ups.com/track?tracknum=1Z999AA10123456784",
+    },
+}
+STS_ACTIONS = {
+    "actions": [
+        {"order": "ord_3f9a0c5e7b1d4e2f8a6b9c0d1e2f3a4b", "upc": _UPC, "action": "confirm"},
+        {"order": "ord_0a1b2c3d4e5f60718293a4b5c6d7e8f9", "upc": _UPC, "action": "reject", "reason": "Sold out"},
+    ]
+}
+STS_RESULTS: BaseModel = schemas.ActionResultsBody(
+    data=(
+        schemas.ActionResultBody(
+            order="ord_3f9a0c5e7b1d4e2f8a6b9c0d1e2f3a4b",
+            upc=_UPC,
+            status=200,
+            code=None,
+            detail=None,
+            item_status="confirmed",
+        ),
+        schemas.ActionResultBody(
+            order="ord_0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            upc=_UPC,
+            status=409,
+            code="action_not_allowed",
+            detail="The item is shipped. Nothing can be asked of it now.",
+            item_status=None,
+        ),
+    )
+)
+STATEMENT: BaseModel = schemas.statement_body(
+    FullStatement(
+        make_statement(
+            Month(2026, 11),
+            [
+                _ORDER.changed(
+                    path_to_purchase=PathToPurchase.STS,
+                    items=(
+                        _ORDER.items[0].changed(
+                            status="shipped",
+                            settlement=Settlement(
+                                is_shipped=True,
+                                ledger=(LedgerEntry(at=_NOW, party="brand", why="shipped", amount=13500),),
+                            ),
+                        ),
+                    ),
+                )
+            ],
+        ),
+        (),
+    ),
+    "acme",
+    _NOW,
+)
 TIMELINE: BaseModel = schemas.timeline_body((TimelineEntry(_NOW, "placed", {"cart_hash": "a3f1c9"}),), masked=False)
+RESCUES: BaseModel = schemas.rescues_body(
+    RescueOffer(_ORDER.items, (_OFFER,), near=Location(lat=41.88, lng=-87.63), unit="mi", as_of=_NOW)
+)
+RESCUE: BaseModel = schemas.checkout_body(_CHECKOUT.changed(rescues=_ORDER.id), token="ct_example")  # noqa: S106  # As above.
+CANCEL_REQUESTED: BaseModel = schemas.order_body(_ORDER.changed(cancel_requested=True), masked=True)
 STORY: BaseModel = schemas.timeline_body(
     (
         TimelineEntry(_NOW, "attempt.commit_begun", {"attempt": _ATTEMPT.id, "status": "committing"}),
@@ -196,5 +306,30 @@ STORY: BaseModel = schemas.timeline_body(
 )
 REVIEWS: BaseModel = schemas.review_list_body((Review(_ATTEMPT, _CHECKOUT, (_NOW, "no_answer")),))
 HOLDS: BaseModel = schemas.hold_list_body((_HOLD,))
+CONSOLE_LINK: BaseModel = schemas.ConsoleLinkBody(
+    url="https://checkout.example.com/console/enter/cl_example", expires_at=_NOW + timedelta(minutes=10)
+)
+DELIVERY: BaseModel = schemas.delivery_body(_DELIVERY, {_DELIVERY.endpoint: "www.example.com"})
+DELIVERIES: BaseModel = schemas.delivery_list_body((_DELIVERY,), {_DELIVERY.endpoint: "www.example.com"}, None)
+CHECKOUT_EVENT: BaseModel = schemas.event_body(
+    "checkout.placed", _NOW, _CHECKOUT.changed(status=CheckoutStatus.PLACED, version=5), _ORDER
+)
+ORDER_EVENT: BaseModel = schemas.event_body("order.updated", _NOW, _CHECKOUT, _ORDER)
+ACCEPTED: BaseModel = schemas.AcceptedBody()
 HEALTH: BaseModel = schemas.HealthBody(version="1.0.0")
 READY_FOR_ORDERS: BaseModel = schemas.ReadyBody(placing=0)
+FEED = "upc,qty,percent revenue retained,shipping cost,country\r\n068648100001,140,60,0,US\r\n"
+FEED_IMPORT: BaseModel = schemas.FeedImportBody(
+    unchanged=False, as_of=_NOW, rows=1, quantity=140, form=Form.PERCENT, ignored_columns=()
+)
+FEED_STANDING: BaseModel = schemas.FeedBody(
+    as_of=_NOW,
+    rows=1,
+    quantity=140,
+    form=Form.PERCENT,
+    age=2700,
+    stale=False,
+    stale_after=86400,
+    served=True,
+    last_fetch=schemas.FeedFetchBody(at=_NOW, by="LocallyFeedScanner/1.0", status=200),
+)

@@ -1,8 +1,9 @@
 """The parameters, headers and credentials that operations name."""
 
-from typing import Any
+from typing import Any, get_args
 
 from checkout.availability import WIDEST_RADIUS
+from checkout.database import DeliveryState
 from checkout.orders import PathToPurchase
 
 
@@ -25,7 +26,15 @@ _UPC_LIST = {"type": "string", "pattern": r"^[0-9]{8,14}:[0-9]{1,2}(,[0-9]{8,14}
 PARAMETERS: dict[str, dict[str, Any]] = {
     each["name"]: each
     for each in (
-        _parameter("path", "id", "The id of the checkout or order.", _TEXT, "chk_3fGh7Jk9Lm"),
+        _parameter("path", "id", "The id of the checkout, order or delivery.", _TEXT, "chk_3fGh7Jk9Lm"),
+        _parameter(
+            "path",
+            "month",
+            "A month in UTC.",
+            {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"},
+            "2026-11",
+        ),
+        _parameter("path", "upc", "The UPC of an item of the order.", _TEXT, "686487455948"),
         _parameter(
             "query",
             "q",
@@ -48,7 +57,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         _parameter(
             "query",
             "path",
-            "Only stores that offer this path to purchase; absent means any.",
+            "Only stores that offer this path to purchase, or orders that took it; absent means any.",
             {"type": "string", "enum": [path.value for path in PathToPurchase]},
             "bopis",
         ),
@@ -73,11 +82,39 @@ PARAMETERS: dict[str, dict[str, Any]] = {
             {"type": "string", "pattern": "^[A-Za-z0-9]{1,64}$"},
             "CJHF7",
         ),
+        _parameter(
+            "query",
+            "sort",
+            "`answer_by` lists the open orders, those first whose time to answer runs out.",
+            {"type": "string", "enum": ["placed_at", "answer_by"], "default": "placed_at"},
+            "answer_by",
+        ),
+        _parameter(
+            "query",
+            "force",
+            "`true` replaces the feed also where it shrank by more than half.",
+            {"type": "string", "enum": ["true", "false"], "default": "false"},
+            "true",
+        ),
+        _parameter(
+            "query",
+            "state",
+            "Only deliveries in this state.",
+            {"type": "string", "enum": list(get_args(DeliveryState))},
+            "failed",
+        ),
+        _parameter(
+            "query",
+            "subject",
+            "Only what tells of this order, or of this checkout and its order.",
+            {"type": "string", "pattern": "^(chk|ord)_[A-Za-z0-9]{1,64}$"},
+            "ord_8nB2vC4xZ1",
+        ),
         _parameter("query", "cursor", "`next_cursor` of the page before.", _TEXT, "b3JkXzhuQjJ2QzR4WjE"),
         _parameter(
             "query",
             "limit",
-            "How many orders a page has.",
+            "How many entries a page has.",
             {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
             25,
         ),
@@ -94,6 +131,13 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         ),
         _parameter("header", "Cache-Control", "`no-cache` asks the stores afresh.", _TEXT, "no-cache"),
     )
+}
+
+# The same header where only some requests need it.
+PARAMETERS["Idempotency-Key-Optional"] = {
+    **PARAMETERS["Idempotency-Key"],
+    "required": False,
+    "description": "Needed to refund a part: the same key never refunds twice.",
 }
 
 

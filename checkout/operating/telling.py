@@ -5,35 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from checkout.terminal import format_money
+from checkout.wording.happenings import tell
 
 Document = Mapping[str, Any]
 
-_SENTENCES = {
-    "checkout.created": "The checkout was opened.",
-    "checkout.changed": "The checkout was changed.",
-    "checkout.canceled": "The checkout was given up.",
-    "setup_intent.created": "A SetupIntent was made for the shopper's card: {setup_intent}.",
-    "attempt.received": "Placing began: attempt {attempt}, request {request_id}.",
-    "attempt.cart_checked": "Stock and prices were read afresh, and nothing speaks against the cart.",
-    "attempt.intent_verified": "The SetupIntent was checked.",
-    "attempt.validate_begun": "It was written down that cart/validate is about to be sent.",
-    "attempt.validate_not_sent": "cart/validate provably never left.",
-    "attempt.price_fell": "The price has fallen: cart/validate may be sent again.",
-    "attempt.holds_placed": "Locally validated the cart: the holds are placed.",
-    "attempt.validate_lost": "The answer to cart/validate was lost: holds may exist, an order cannot.",
-    "attempt.commit_begun": "It was written down that cart/commit is about to be sent.",
-    "attempt.commit_not_sent": "cart/commit provably never left.",
-    "attempt.commit_lost": "What became of cart/commit is not known: there may be an order. It is not sent again.",
-    "attempt.order_found": "There is an order.",
-    "attempt.order_absent": "It counts as not placed: there is no order, and the checkout is closed for good.",
-    "attempt.evidence_missing": "Reading back did not settle it in time: a person has to decide, unless it still does.",
-    "attempt.refused": "The attempt was refused: {code}.",
-    "attempt.too_old": "The attempt was too old to go on with, and was given up.",
-    "attempt.settled": "A person decided with the key {by}: {decision} (cart {cart_hash}).",
-    "order.placed": "The order was placed: {order}, cart {cart_hash}.",
-    "order.found_late": "It turned up after the shopper had been told that there is no order: tell her of {order}.",
-    "order.total_differs": "Locally's total differs from ours: {locally} instead of {ours} minor units.",
-}
 _HOLD_STATES = {
     "possible": "we never learnt whether the card was held.",
     "open": "Locally said that it is held; no order that we know of uses it.",
@@ -53,13 +28,6 @@ _DOUBTS = {
 }
 
 
-class _Known(dict[str, Any]):
-    """Facts to fill into a sentence; what is not known reads so."""
-
-    def __missing__(self, _name: str) -> str:
-        return "unknown"
-
-
 def tell_story(story: Document) -> str:
     """The story of a checkout or an order, a line for each thing that happened."""
     record = story["record"]
@@ -76,21 +44,9 @@ def tell_story(story: Document) -> str:
 
 
 def sentence(entry: Document) -> str:
-    """One thing that happened, in words; an event that is new here keeps its name."""
-    event, facts = entry["event"], _Known(entry["facts"])
-    if event.startswith("call."):
-        return _call(event.removeprefix("call."), facts)
-    if event in _SENTENCES:
-        return _SENTENCES[event].format_map(facts)
-    told = ", ".join(f"{name} {value}" for name, value in facts.items())
-    return f"{event}: {told}" if told else event
-
-
-def _call(call: str, facts: Document) -> str:
-    named = f" (request {facts['request_id']})" if facts.get("request_id") else ""
-    if facts["outcome"] is None:
-        return f"    {call} was sent{named}; no end of it is on record."
-    return f"    {call} took {facts['milliseconds']} ms: {str(facts['outcome']).replace('_', ' ')}{named}."
+    """One thing that happened, in words; an upstream call is set off from what it belongs to."""
+    indent = "    " if entry["event"].startswith("call.") else ""
+    return indent + tell(entry["event"], entry["facts"])
 
 
 def _ending(record: Document) -> str:
@@ -166,6 +122,11 @@ def tell_settled(checkout: Document) -> str:
     if checkout["order"]:
         return f"{checkout['id']} is placed: the order is {checkout['order']['id']}."
     return f"{checkout['id']} is closed: there is no order."
+
+
+def tell_console_link(link: Document) -> str:
+    """The link alone on its line, to be copied or clicked."""
+    return f"{link['url']}\nOpen it in a browser. It works once, until {clock(link['expires_at'])}."
 
 
 def tell_holds(holds: Document) -> str:

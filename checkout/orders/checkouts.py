@@ -71,6 +71,9 @@ class Checkout(Record):
     return_url: str | None = None
     card_needed: bool = False
     not_placed: bool = False
+    # The order of which this buys elsewhere what its store declined; and whether reads show its shopper masked.
+    rescues: str | None = None
+    shopper_masked: bool = False
     notice: FieldError | None = None
     created_at: datetime
     expires_at: datetime

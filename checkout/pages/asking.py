@@ -16,17 +16,24 @@ Asked = TypeVar("Asked")
 
 _ITEMS: TypeAdapter[tuple[AskedItem, ...]] = TypeAdapter(AskedItems)
 _NEAR: TypeAdapter[Location] = TypeAdapter(Near)
-_KEPT = ("items", "upc", "quantity", "path", "lang", "appearance", "ec_version", "ec_color_scheme", "ec_delegate")
+_KEPT = (
+    *("items", "upc", "quantity", "path", "without", "lang"),
+    *("appearance", "ec_version", "ec_color_scheme", "ec_delegate"),
+)
 _SEARCHED = ("q", "near", "radius", "unit", "store", "shown")
 _APPEARANCES = {"light", "dark"}
 _UNITS = {"mi", "km"}
+_LARGEST_STORE = 2**31 - 1
 FEW_STORES = 5
 MOST_STORES = 50
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What a shopper wants to buy, and where. No items mean that the address names none, or not properly."""
+    """What a shopper wants to buy, and where. No items mean that the address names none, or not properly.
+
+    `without` are stores that are not to be shown: they said no to what is bought.
+    """
 
     given: Mapping[str, str]
     items: tuple[AskedItem, ...]
@@ -36,6 +43,7 @@ class Ask:
     unit: str | None
     path: PathToPurchase | None
     store: int | None
+    without: frozenset[int]
     shown: int
 
     @property
@@ -76,7 +84,8 @@ def read_ask(given: Mapping[str, str]) -> Ask:
         radius=_number(given.get("radius"), WIDEST_RADIUS),
         unit=given.get("unit") if given.get("unit") in _UNITS else None,
         path=next((path for path in PathToPurchase if path == given.get("path")), None),
-        store=_number(given.get("store"), 2**31 - 1),
+        store=_number(given.get("store"), _LARGEST_STORE),
+        without=_stores(given.get("without", "")),
         shown=_number(given.get("shown"), MOST_STORES) or FEW_STORES,
     )
 
@@ -98,6 +107,11 @@ def _number(text: str | None, most: int) -> int | None:
     if not text or not re.fullmatch("[0-9]{1,10}", text) or int(text) == 0:
         return None
     return min(int(text), most)
+
+
+def _stores(text: str) -> frozenset[int]:
+    found = (_number(part, _LARGEST_STORE) for part in text.split(",", MOST_STORES)[:MOST_STORES])
+    return frozenset(store for store in found if store is not None)
 
 
 def _printable(text: str) -> str:

@@ -22,8 +22,9 @@ class BrandView(NamedTuple):
 
 
 def brand_of(settings: Settings) -> BrandView:
-    name = settings.brand_name or settings.brand.replace("-", " ").title()
-    return BrandView(name, settings.logo, settings.terms_url, settings.privacy_url, settings.support_url)
+    return BrandView(
+        settings.shown_brand, settings.logo, settings.terms_url, settings.privacy_url, settings.support_url
+    )
 
 
 async def theme_css(request: Request[State]) -> Response:

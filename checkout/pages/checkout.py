@@ -10,7 +10,6 @@ from starlette.responses import Response
 from checkout.catalogue import Catalogue
 from checkout.pages.asking import read_ask
 from checkout.pages.branding import brand_of
-from checkout.pages.languages import Language, choose_language
 from checkout.pages.path_words import brand_paths
 from checkout.pages.policies import checkout_headers
 from checkout.pages.rendering import render_page
@@ -18,6 +17,7 @@ from checkout.pages.stores import search_stores
 from checkout.pages.words import page_words
 from checkout.schemas import COUNTRIES, AskedItem
 from checkout.state import State
+from checkout.wording.languages import Language, choose_language
 
 
 class CartLine(NamedTuple):

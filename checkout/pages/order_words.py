@@ -1,173 +1,197 @@
-"""An order in plain words: where it stands, what happens next, where the money is. Pure."""
+"""An order in plain words: where it stands, what happened, what to do, what to bring. Pure."""
 
-from datetime import datetime
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from checkout.money import Money
-from checkout.orders import ItemStatus, Order, PathToPurchase
-from checkout.pages.languages import Language, mark
+from checkout.orders import WITHOUT_SALE, ItemStatus, Order, OrderItem, PathToPurchase, items_to_rescue
+from checkout.wording.items import name_item
+from checkout.wording.languages import Language, mark
 
-_STANDING = {
-    "open": mark("Waiting for an answer"),
-    "confirmed": mark("Confirmed"),
-    "completed": mark("Picked up"),
-    "canceled": mark("Canceled"),
-    "refunded": mark("Refunded"),
-}
+_WAITING = frozenset({ItemStatus.ORDERED, ItemStatus.PENDING_BRAND})
+_KNOWN = frozenset(ItemStatus)
+_HELD = frozenset({ItemStatus.CONFIRMED, ItemStatus.CHARGE_FAILED})
+_ARRIVED = frozenset({ItemStatus.READY_FOR_PICKUP, ItemStatus.CHARGE_FAILED})
 
-_ITEM_WORDS: dict[str, str] = {
-    ItemStatus.ORDERED: mark("Waiting for the store's answer"),
-    ItemStatus.CONFIRMED: mark("Held for you at the store"),
-    ItemStatus.PICKED_UP: mark("Picked up"),
-    ItemStatus.DECLINED: mark("The store could not provide it"),
-    ItemStatus.AUTO_CANCELED: mark("Canceled: the store did not answer in time"),
-    ItemStatus.CANCELED: mark("Canceled"),
-    ItemStatus.CHARGE_FAILED: mark("Held for you: the card could not be charged, please pay in the store"),
-    ItemStatus.REFUNDED: mark("Refunded"),
-    ItemStatus.PARTIALLY_REFUNDED: mark("Refunded in part"),
-    ItemStatus.PENDING_BRAND: mark("Waiting for the brand's answer"),
-    ItemStatus.REJECTED: mark("The brand could not provide it"),
-    ItemStatus.PROCESSING: mark("Being made ready for the way to the store"),
-    ItemStatus.SHIPPED: mark("On its way to the store"),
-    ItemStatus.READY_FOR_PICKUP: mark("Ready for pickup"),
-}
 
-_NEXT_STEPS = {
-    "open": mark("The store is checking that it has everything, and will answer."),
-    "confirmed": mark("The store is holding your order. Come while it is open."),
-    "completed": mark("You have picked up your order. Nothing is left to do."),
-    "canceled": mark("The store cannot hand over this order. You are welcome to try another store."),
-    "refunded": mark("What you paid went back to your card. Your bank may need a few days to show it."),
+class Standing(NamedTuple):
+    """Where an order stands: the headline, and what it means for the shopper."""
+
+    headline: str
+    meaning: str
+
+
+class _Telling(NamedTuple):
+    """The headline where it is true of all that is still to come, and where it is not; then what it means."""
+
+    all: str
+    part: str
+    meaning: str
+
+
+_OPEN = _Telling(
+    mark("Waiting for the store's answer"),
+    mark("Waiting for the rest of the store's answer"),
+    mark(
+        "The store is checking that it has everything, and will answer. "
+        "Please do not go there before: if it never answers, the order is canceled by itself."
+    ),
+)
+_OPEN_STS = _Telling(
+    mark("Waiting for the brand's answer"),
+    mark("Waiting for the rest of the brand's answer"),
+    mark("The brand is checking your order, and will answer."),
+)
+_PARTLY_PICKED_UP = _Telling(
+    mark("Partly picked up"),
+    mark("Partly picked up"),
+    mark("The rest of your order is still to come, as told below."),
+)
+_PAY_THERE = _Telling(
+    mark("Held for you: please pay in the store"),
+    mark("A part is held for you: please pay in the store"),
+    mark("The store is holding your order. Come while it is open."),
+)
+_HELD_FOR_YOU = _Telling(
+    mark("Held for you at the store"),
+    mark("A part is held for you at the store"),
+    mark("The store is holding your order. Come while it is open."),
+)
+_READY = _Telling(
+    mark("Ready for pickup"),
+    mark("A part is ready for pickup"),
+    mark("Your order has arrived at the store. Come while it is open."),
+)
+_SHIPPED = _Telling(
+    mark("On its way to the store"),
+    mark("A part is on its way to the store"),
+    mark("Please do not go to the store before this page says that it is ready for pickup."),
+)
+_AGREED = _Telling(
+    mark("Confirmed by the brand"),
+    mark("A part is confirmed by the brand"),
+    mark("It is sent to the store next. Please do not go there before this page says that it is ready for pickup."),
+)
+_REFUNDED_IN_PART = _Telling(
+    mark("Refunded in part"),
+    mark("Refunded in part"),
+    mark("The store paid back a part of what you paid. The rest of the order stands."),
+)
+_STRANGE = _Telling(
+    mark("In the hands of the store"),
+    mark("In the hands of the store"),
+    mark("The store's system uses a word for this that we do not know; it stands below as it is. The store can tell."),
+)
+_COMPLETED = Standing(mark("Picked up"), mark("You have picked up your order. Nothing is left to do."))
+_REFUNDED = Standing(mark("Refunded"), mark("All that was paid for this order is paid back."))
+
+# Why nothing was sold, by the status that all items have; None for several reasons.
+_ENDS: dict[str | None, Standing] = {
+    ItemStatus.DECLINED: Standing(
+        mark("The store cannot provide your order"),
+        mark("The store said that it cannot hand over this order. You do not need to go there."),
+    ),
+    ItemStatus.AUTO_CANCELED: Standing(
+        mark("Canceled: the store did not answer"),
+        mark("The store did not answer in time, so the order was canceled. You do not need to go there."),
+    ),
+    ItemStatus.REJECTED: Standing(
+        mark("The brand cannot provide your order"),
+        mark("The brand cannot provide this order. Nothing will be sent to the store."),
+    ),
+    ItemStatus.CANCELED: Standing(mark("Canceled"), mark("The order was canceled. There is nothing left to do.")),
+    None: Standing(mark("Canceled"), mark("Nothing of this order will come. Why is told below, item by item.")),
 }
-_NEXT_STEPS_STS = {
-    "open": mark("The brand is checking your order, and will answer."),
-    "confirmed": mark("Your order is sent to the store. Come once its items below say that they are ready for pickup."),
-    "canceled": mark("The brand cannot provide this order. Nothing will be sent to the store."),
-}
-_CONFIRMED_BY_BRAND = mark("Confirmed by the brand")
 
 
 def is_final(order: Order) -> bool:
-    """Whether nothing more is expected to happen."""
-    return order.status in {"completed", "canceled", "refunded"}
+    """Whether nothing more is expected to happen, here or at another store."""
+    return order.is_over and not items_to_rescue(order)
 
 
-def describe_standing(order: Order, language: Language) -> str:
-    return language.say(_STANDING[order.status])
+def describe_standing(order: Order, language: Language) -> Standing:
+    """The headline of the order, and what it means."""
+    if order.status == "completed":
+        told = _COMPLETED
+    elif order.status == "refunded":
+        told = _REFUNDED
+    elif order.status == "canceled":
+        statuses = {item.status for item in order.items}
+        told = _ENDS[statuses.pop() if len(statuses) == 1 else None]
+    else:
+        telling, is_of_all = _telling(order)
+        told = Standing(telling.all if is_of_all else telling.part, telling.meaning)
+    return Standing(language.say(told.headline), language.say(told.meaning))
 
 
-def describe_item(status: str, path: PathToPurchase, language: Language) -> str:
-    """An item's status in plain words; a word of Locally's that we do not know is shown as it is."""
-    if status == ItemStatus.CONFIRMED and path is PathToPurchase.STS:
-        return language.say(_CONFIRMED_BY_BRAND)
-    return language.say(_ITEM_WORDS[status]) if status in _ITEM_WORDS else status
+def _telling(order: Order) -> tuple[_Telling, bool]:
+    """What to tell of an order that is under way, and whether it is true of every item."""
+    statuses = {item.status for item in order.items}
+    is_sts = order.path_to_purchase is PathToPurchase.STS
+    if statuses & _WAITING:
+        return (_OPEN_STS if is_sts else _OPEN), statuses <= _WAITING
+    kept = statuses - WITHOUT_SALE - {ItemStatus.REFUNDED}
+    if ItemStatus.PICKED_UP in kept:
+        return _partly_over(kept), False
+    for reached, telling in _under_way(is_sts=is_sts):
+        if kept & reached:
+            return telling, statuses <= reached
+    return _partly_over(kept), True
 
 
-def describe_next(order: Order, language: Language) -> list[str]:
-    """What happens next with the order, and with the shopper's money."""
-    own = _NEXT_STEPS_STS if order.path_to_purchase is PathToPurchase.STS else {}
-    steps = own.get(order.status, _NEXT_STEPS[order.status])
-    return [language.say(steps), *_describe_payment(order, language)]
+def _under_way(*, is_sts: bool) -> list[tuple[frozenset[str], _Telling]]:
+    """What items may have reached, the first that calls for the shopper."""
+    failed: tuple[frozenset[str], _Telling] = (frozenset({ItemStatus.CHARGE_FAILED}), _PAY_THERE)
+    if not is_sts:
+        return [failed, (_HELD, _HELD_FOR_YOU), (frozenset({ItemStatus.READY_FOR_PICKUP}), _READY)]
+    agreed = frozenset({ItemStatus.CONFIRMED, ItemStatus.PROCESSING})
+    return [failed, (_ARRIVED, _READY), (frozenset({ItemStatus.SHIPPED}), _SHIPPED), (agreed, _AGREED)]
 
 
-def _describe_payment(order: Order, language: Language) -> list[str]:
-    """Where the money is, as far as the totals do not tell it."""
-    if order.path_to_purchase is PathToPurchase.ROPIS:
-        is_due = order.status in {"open", "confirmed"}
-        return [language.say("You pay in the store: nothing is charged online.")] if is_due else []
-    if order.totals.charged.amount or not order.totals.authorized.amount:
-        return []
-    if order.status == "open":
-        return [language.say("Your card is held, not charged. It is charged only for what is confirmed.")]
-    if order.status == "canceled":
-        return [
-            language.say("Your card was not charged. The hold on it ends by itself, within seven days at the latest.")
-        ]
-    return []
+def _partly_over(kept: set[str]) -> _Telling:
+    over = {ItemStatus.PICKED_UP, ItemStatus.PARTIALLY_REFUNDED}
+    if kept - _KNOWN:
+        return _STRANGE
+    return _REFUNDED_IN_PART if kept <= over and ItemStatus.PARTIALLY_REFUNDED in kept else _PARTLY_PICKED_UP
+
+
+def is_to_pick_up(order: Order) -> bool:
+    """Whether the shopper is still to go to the store for something."""
+    return any(_is_coming(item) for item in order.items)
+
+
+def _is_coming(item: OrderItem) -> bool:
+    ended = WITHOUT_SALE | {ItemStatus.PICKED_UP, ItemStatus.REFUNDED, ItemStatus.PARTIALLY_REFUNDED}
+    return item.status not in ended
 
 
 def what_to_bring(order: Order, language: Language) -> list[str]:
     """What a shopper needs when she picks the order up; nothing once that is over."""
-    if is_final(order):
+    if not is_to_pick_up(order):
         return []
     things = [
         language.say("This page, printed or on your phone, or the order number"),
         language.say("An ID with your name on it"),
     ]
-    if order.path_to_purchase is PathToPurchase.ROPIS:
+    has_to_pay = any(item.status == ItemStatus.CHARGE_FAILED for item in order.items)
+    if has_to_pay or order.path_to_purchase is PathToPurchase.ROPIS:
         return [*things, language.say("What you want to pay with")]
     return [*things, language.say("The card that you paid with, in case the store asks for it")]
 
 
-def money_rows(order: Order, language: Language) -> list[tuple[str, Money]]:
-    """What became of the money, under names; a part that is nothing is left out."""
-    totals = order.totals
-    is_held = order.status == "open" and not totals.charged.amount
-    rows = [
-        (language.say("Held on your card"), totals.authorized if is_held else Money.zero(totals.total.currency)),
-        (language.say("Charged to your card"), totals.charged),
-        (language.say("Refunded"), totals.refunded),
-    ]
-    return [(name, money) for name, money in rows if money.amount]
+def describe_remarks(item: OrderItem, language: Language, elsewhere: str | None) -> list[str]:
+    """What there is to know of an item beside its status; `elsewhere` is the store where it was bought instead."""
+    said = []
+    if elsewhere:
+        said.append(language.say("You ordered it at %(store)s instead.", store=elsewhere))
+    if item.reason:
+        said.append(language.say("The reason given: %(reason)s", reason=item.reason))
+    if item.resolution_notes and item.resolution_notes != item.reason:
+        said.append(item.resolution_notes)
+    if item.refunded and item.refunded.amount:
+        said.append(language.say("Refunded: %(amount)s", amount=language.money(item.refunded)))
+    return said
 
 
-class Step(NamedTuple):
-    """One step of an order's way. `state` is `done`, `now`, `next` or `bad`; `at` is when it was, or is due."""
-
-    words: str
-    state: str
-    at: datetime | None = None
-    is_deadline: bool = False
-
-
-_RECEIVED = mark("Order received")
-_STORE_STEPS = (mark("The store answers"), mark("Ready at the store"), mark("Picked up"))
-_STS_STEPS = (
-    mark("The brand answers"),
-    mark("On its way to the store"),
-    mark("Ready for pickup"),
-    mark("Picked up"),
-)
-_ENDED = {"canceled": mark("Canceled"), "refunded": mark("Refunded")}
-
-
-def progress_of(order: Order, language: Language) -> list[Step]:
-    """The way of the order from received to picked up, with where it stands."""
-    received = Step(language.say(_RECEIVED), "done", order.placed_at)
-    if order.status in _ENDED:
-        return [received, Step(language.say(_ENDED[order.status]), "bad")]
-    names = _STS_STEPS if order.path_to_purchase is PathToPurchase.STS else _STORE_STEPS
-    done = _steps_done(order, len(names))
-    steps = [Step(language.say(name), _state(place, done)) for place, name in enumerate(names)]
-    if not done:
-        steps[0] = steps[0]._replace(at=order.answer_by, is_deadline=True)
-    return [received, *steps]
-
-
-def _state(place: int, done: int) -> str:
-    return "done" if place < done else "now" if place == done else "next"
-
-
-def _steps_done(order: Order, all_steps: int) -> int:
-    """How many steps lie behind the order. The slowest of its items counts."""
-    if order.status == "open":
-        return 0
-    if order.status == "completed":
-        return all_steps
-    if order.path_to_purchase is not PathToPurchase.STS:
-        return 2  # What the store has confirmed it holds.
-    return min((_STS_REACHED.get(item.status, 1) for item in order.items if not _is_ended(item.status)), default=1)
-
-
-# How many of the steps of ship-to-store lie behind an item in this status.
-_STS_REACHED: dict[str, int] = {
-    ItemStatus.READY_FOR_PICKUP: 3,
-    ItemStatus.CHARGE_FAILED: 3,
-    ItemStatus.PICKED_UP: 4,
-    ItemStatus.PARTIALLY_REFUNDED: 4,
-}
-
-
-def _is_ended(status: str) -> bool:
-    """Whether the item dropped out, so that the others no longer wait for it."""
-    return status in {ItemStatus.REJECTED, ItemStatus.DECLINED, ItemStatus.CANCELED, ItemStatus.REFUNDED}
+def join_names(items: Iterable[OrderItem], language: Language) -> str:
+    """The names of items, such as "Helmet and Bottle"."""
+    return language.join([name_item(item) for item in items])

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from checkout.orders import BUILT_PATHS, PathToPurchase
-from checkout.pages.languages import Language, mark
 from checkout.settings import Settings
+from checkout.wording.languages import Language, mark
 
 _LABELS = {
     PathToPurchase.BOPIS: mark("Pay now, pick up"),
@@ -19,7 +19,10 @@ _NAMES = {
 _DETAILS = {
     PathToPurchase.BOPIS: mark("Your card is charged when the store confirms your order."),
     PathToPurchase.ROPIS: mark("No card is needed now."),
-    PathToPurchase.STS: mark("Your card is charged when the order is confirmed."),
+    PathToPurchase.STS: mark(
+        "Your card is charged when the order is confirmed; its statement shows Locally.com. "
+        "The store cannot be changed later."
+    ),
 }
 _NEXT = {
     PathToPurchase.BOPIS: mark("The store checks that it has everything. You get a message when your order is ready."),

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 from checkout.settings import STRIPE_URL, Settings, origin_of
 
+# The link to an order is a right to see it: it must not travel on, nor stay anywhere.
+PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
 _STRIPE_JS = "https://js.stripe.com"
 _MOST_IMAGE_ORIGINS = 10
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
@@ -45,7 +48,7 @@ def page_policy(settings: Settings) -> str:
     images = " ".join(["'self' data:", *_images(settings, (), real=False)])
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; "
-        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from checkout.pages.rendering import find_folder
 from checkout.pages.scripts import lean
+from checkout.wording.templates import find_folder
 
 
 class Static(StaticFiles):

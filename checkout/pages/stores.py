@@ -11,19 +11,19 @@ from checkout.errors import Refused, UpstreamError
 from checkout.money import Money
 from checkout.orders import Location, PathToPurchase
 from checkout.pages.asking import MOST_STORES, Ask
-from checkout.pages.hours import describe_opening
-from checkout.pages.languages import Language, unit_of
 from checkout.pages.path_words import label_of
-from checkout.pages.reaching import Phone, address_line, directions_url, read_phone
 from checkout.schemas import AskedItem
 from checkout.state import State
+from checkout.wording.hours import describe_opening
+from checkout.wording.languages import Language, unit_of
+from checkout.wording.reaching import Phone, address_line, directions_url, read_phone
 
 _RADIUS = {"mi": 25, "km": 40}
 _MOST_PLACES = 4
 _MOST_INCOMPLETE = 3
 _STEP = 10
 _FEW = 5
-_COUNT_FRESH = timedelta(minutes=2)  # Locally was down if a count is older, and the last ones of a kind go fast.
+COUNT_FRESH = timedelta(minutes=2)  # Locally was down if a count is older, and the last ones of a kind go fast.
 
 
 class Stock(NamedTuple):
@@ -129,12 +129,13 @@ class _Telling:
 
     def tell(self, found: StoreSearchResult, around: _Around) -> Found:
         say = self._language.say
-        offers = [offer for offer in found.stores if usable_paths(offer)]
+        stores = [offer for offer in found.stores if offer.store.id not in self._ask.without]
+        offers = [offer for offer in stores if usable_paths(offer)]
         shown = offers[: self._ask.shown]
         cards = [self._card(offer, found) for offer in shown]
         distance = self._language.distance(found.radius, found.unit)
         return Found(
-            cards=tuple(cards or [self._card(offer, found) for offer in found.stores[:_MOST_INCOMPLETE]]),
+            cards=tuple(cards or [self._card(offer, found) for offer in stores[:_MOST_INCOMPLETE]]),
             notice=None if cards else say("No store within %(distance)s has all of this right now.", distance=distance),
             heading=self._heading(around, len(offers)) if cards else None,
             other_places=tuple(self._other_place(place, found.unit) for place in around.others),
@@ -181,7 +182,7 @@ class _Telling:
             distance=self._language.distance(offer.distance_value, found.unit),
             hours=opening.words if opening else None,
             is_open=opening.is_open if opening else None,
-            stock=describe_stock(offer, self._language, is_fresh=self._now - found.as_of <= _COUNT_FRESH),
+            stock=describe_stock(offer, self._language, is_fresh=self._now - found.as_of <= COUNT_FRESH),
             price=self._price if paths else None,
             paths=paths,
             path_words=tuple(self._language.say(label_of(path)) for path in paths),

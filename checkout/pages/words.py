@@ -6,7 +6,7 @@ from functools import cache
 
 from markupsafe import Markup
 
-from checkout.pages.languages import Language, mark
+from checkout.wording.languages import Language, mark
 
 Words = Mapping[str, "str | Words"]
 
@@ -25,12 +25,10 @@ _PAGE: Words = {
     "location_failed": mark("Your location could not be found. Please enter a postal code."),
     "searching": mark("Looking for stores…"),
     "search_failed": mark("The stores could not be loaded. Please try again."),
-    "card_loading": mark("Loading the card form…"),
     "stripe_blocked": mark(
         "The card form could not be loaded. Something such as an ad blocker may be "
         "stopping it. Allow js.stripe.com, or call the store: its number is in the list."
     ),
-    "saving_failed": mark("What you entered is not saved yet. We keep trying."),
 }
 
 CONVERSATIONS: Words = {
@@ -109,10 +107,6 @@ CONVERSATIONS: Words = {
         "title": mark("Your order is not finished"),
         "text": mark("Your last try may not have reached us. Going on is safe: it never becomes two orders."),
     },
-    "placed_elsewhere": {
-        "title": mark("This is ordered already"),
-        "text": mark("Your order was placed, perhaps in another window."),
-    },
     "canceled": {
         "title": mark("This checkout was ended"),
         "text": mark("Nothing was ordered. You can start again: what you entered stays."),
@@ -137,57 +131,8 @@ _ACTIONS: Words = {
     "new_card": mark("Use another card"),
     "restart": mark("Start again"),
     "retry": mark("Try again"),
-    "check_again": mark("Check again"),
     "place_now": mark("Place the order"),
     "call": mark("Call {phone}"),
-}
-
-# Every code that the API may answer a page with; those that stand for a mistake in the page itself read alike.
-_FAULT_OF_OURS = mark("Something went wrong on our side. Please try again in a moment.")
-_TRY_AGAIN = mark("A service does not answer. Nothing was ordered; please try again in a moment.")
-_PROBLEMS: Words = {
-    "upstream_unavailable": _TRY_AGAIN,
-    "upstream_busy": mark("The store's system is busy. Nothing was ordered; please try again in a moment."),
-    "stopping": _TRY_AGAIN,
-    "database_unavailable": _TRY_AGAIN,
-    "refused_upstream": mark("The order cannot be taken right now. Nothing was ordered."),
-    "card_declined": mark("Your card was declined. Please try another card."),
-    "item_unavailable": mark("The store no longer has every item in this quantity. Please choose another store."),
-    "item_refused": mark("The store's system does not accept an item. Please choose another store."),
-    "path_unavailable": mark("The store does not offer this way to buy. Please choose another store or way."),
-    "store_unknown": mark("This store is no longer there. Please choose another one."),
-    "price_changed": mark("The price at the store has changed. Please look at the new total and accept it."),
-    "no_price": mark("This store has no price for an item. Please choose another store."),
-    "not_open": mark("This checkout can no longer be changed."),
-    "checkout_expired": mark("This checkout has expired. Please start again."),
-    "checkout_incomplete": mark("Something is still missing before the order can be placed."),
-    "placing": mark("Your order is being placed. Please wait a moment."),
-    "order_not_placed": mark("Your order was not placed, and nothing will be charged. Please start again."),
-    "authorization_unknown": mark("The store could not be reached in time. Nothing was ordered; please try again."),
-    "authorization_lapsed": mark("Placing the order took too long. Nothing was ordered; please try again."),
-    "no_payment_needed": mark("You pay in the store: no card is needed."),
-    "setup_intent_invalid": mark("Your card entry could not be used. Please enter the card again."),
-    "card_needed": mark("This store takes cards in another place. Please enter your card again."),
-    "too_many_cards": mark("Too many cards were tried. Please start again."),
-    "version_mismatch": mark("This was changed in another window. Please look at it again."),
-    "conflict": mark("This was changed in another window. Please look at it again."),
-    "request_in_progress": mark("Your order is being placed. Please wait a moment."),
-    "not_found": mark("This checkout is no longer there. Please start again."),
-    "invalid_field": mark("Please correct what is marked."),
-    "duplicate_item": mark("An item stands in this order twice."),
-    "missing": mark("Please fill this in."),
-    "origin_not_allowed": mark("This page may not sell here. Please open it on its own."),
-    "method_not_allowed": _FAULT_OF_OURS,
-    "malformed_json": _FAULT_OF_OURS,
-    "body_too_large": _FAULT_OF_OURS,
-    "unsupported_media_type": _FAULT_OF_OURS,
-    "idempotency_key_missing": _FAULT_OF_OURS,
-    "idempotency_mismatch": _FAULT_OF_OURS,
-    "unauthenticated": _FAULT_OF_OURS,
-    "not_allowed": _FAULT_OF_OURS,
-    "nothing_to_settle": _FAULT_OF_OURS,
-    "bad_request": _FAULT_OF_OURS,
-    "internal_error": _FAULT_OF_OURS,
 }
 
 _FIELDS: Words = {
@@ -225,7 +170,6 @@ WORDS: Words = {
     **_PAGE,
     "conversations": CONVERSATIONS,
     "actions": _ACTIONS,
-    "problems": _PROBLEMS,
     "fields": _FIELDS,
 }
 

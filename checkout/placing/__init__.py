@@ -153,7 +153,7 @@ class Placing:
         """Place the order, or say how far it is.
 
         Gives the final stored answer, or an outcome. Raises KeyMismatch, AlreadyPlacing, SetupIntentInvalid,
-        DatabaseUnavailable and Stopping; none of them has touched the card.
+        NotRescuable, DatabaseUnavailable and Stopping; none of them has touched the card.
         """
         if self._sleeper.is_stopping:
             raise Stopping

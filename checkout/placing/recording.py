@@ -28,10 +28,12 @@ from checkout.database import (
 from checkout.errors import CardDeclined, CheckoutError, LostRace, RefusedUpstream
 from checkout.keyring import token_hash
 from checkout.locally_client import request_id_of_last
+from checkout.mailing import queue_mails
 from checkout.orders import Checkout, CheckoutStatus, Order
 from checkout.placing.emergency import Entry
-from checkout.placing.new_orders import new_order
+from checkout.placing.new_orders import first_looks, new_order
 from checkout.placing.outcomes import IN_REVIEW, UNCONFIRMED, outcome_of, write_refusal
+from checkout.placing.rescued import link_rescue
 from checkout.placing.taking_up import MOST_VALIDATES
 from checkout.placing.writing import READ_INTENT, Decision, Holds, Writer, key_of
 
@@ -258,8 +260,8 @@ class Recorder(Writer):
     ) -> Order:
         """There is an order. Whatever the attempt's status became meanwhile, this is what counts.
 
-        Found after it counted as not placed, it is the closed checkout's all the same; what was answered then stays as
-        it is. Raises LostRace if it is known already.
+        Found after it counted as not placed, it is the closed checkout's all the same, and from then on its key is
+        told of it: an order that exists is never called failed. Raises LostRace if it is known already.
         """
         now, request_id = self._clock(), request_id_of_last(COMMIT)
         emergency = Entry(attempt_id, "placed", None, locally_order_url)
@@ -274,18 +276,19 @@ class Recorder(Writer):
             ended = await self._step(tx, was, AttemptEvent.ORDER_FOUND, now=now)
             await end_call(tx, was.id, COMMIT, now, "placed", request_id)
             checkout = await get_checkout(tx, was.checkout_id)
-            order = new_order(was, checkout, locally_order_url, now)
-            await insert_order(tx, order, was.id, self._tokens(order))
+            order = new_order(was, checkout, locally_order_url, now, self._settings.answer_window)
+            await insert_order(tx, order, was.id, self._tokens(order), **first_looks(order, self._settings))
             closed = checkout.changed(status=CheckoutStatus.PLACED, not_placed=False, notice=None, ended_at=now)
             saved = await save_checkout(tx, checkout, closed)
             await delete_holds(tx, was.id)
             await put_event(tx, was.brand, "checkout.placed", was.checkout_id, now)
-            facts = {"order": order.id, "checkout": checkout.id, "cart_hash": order.cart_hash}
+            facts = {"order": order.id, "checkout": checkout.id, "cart_hash": order.cart_hash, "source": "placing"}
             await add_to_timeline(tx, checkout.id, now, "order.placed", **facts)
+            await queue_mails(tx, None, order, now, self._settings)
+            await link_rescue(tx, order, now)
+            await self._store_answer(tx, ended, outcome_of(ended, saved, order))
             if is_late:
                 await self._tell_late(tx, was, order, now)
-            else:
-                await self._store_answer(tx, ended, outcome_of(ended, saved, order))
             return order
 
         return await self._insist(attempt_id, work, emergency)
@@ -298,5 +301,7 @@ class Recorder(Writer):
 
     def _tokens(self, order: Order) -> OrderTokens:
         return OrderTokens(
-            token=token_hash(self._keyring.token("ot", order.id)), link=token_hash(self._keyring.token("ol", order.id))
+            token=token_hash(self._keyring.token("ot", order.id)),
+            link=token_hash(self._keyring.token("ol", order.id)),
+            email=self._keyring.email_hash(order.shopper.email) if order.shopper.email else None,
         )

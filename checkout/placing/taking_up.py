@@ -34,6 +34,7 @@ from checkout.idempotency import Answer, Claim, KeyBook
 from checkout.money import Money
 from checkout.orders import Checkout, CheckoutStatus, Order, blocking_problems, require_open
 from checkout.placing.outcomes import Outcome
+from checkout.placing.rescued import admit_rescue
 
 # Two per SetupIntent may reach the card; the second only when the first one's answer was lost.
 MOST_VALIDATES = 2
@@ -86,7 +87,7 @@ class TakingUp:
         return _plain(order, checkout, made) if known is None or known.attempt_id is None else None
 
     async def take_up(self, tx: Transaction, order: PlaceOrder, now: datetime) -> Started | Outcome | Answer:
-        """Raises SetupIntentInvalid and KeyMismatch.
+        """Raises SetupIntentInvalid, NotRescuable and KeyMismatch.
 
         LostRace says that a rival wrote at the same moment: asked again, this tells what the rival has made of it.
         """
@@ -98,6 +99,7 @@ class TakingUp:
             said = await _going_on(tx, order, checkout, row) or _plain(order, checkout, made)
         if said is not None:
             return said
+        await admit_rescue(tx, checkout)
         await _admit_intent(tx, checkout, order)
         return await self._start(tx, checkout, order, now)
 

@@ -57,11 +57,12 @@ class Holds:
 class Decision:
     """What a person decided about an attempt in doubt: the hash of its order, or None for no order.
 
-    `by` tells the keys of operators apart and opens nothing.
+    `by` tells the keys of operators apart and opens nothing; `source` is where it was made, where that is not the API.
     """
 
     cart_hash: str | None
     by: str
+    source: str | None = None
 
 
 def may_decide(attempt: Attempt, decision: Decision) -> bool:
@@ -140,8 +141,9 @@ class Writer:
         if not may_decide(attempt, decision):
             raise LostRace
         facts = {"attempt": attempt.id, "decision": "placed" if decision.cart_hash else "not_placed"}
+        who = {"by": decision.by, **({"source": decision.source} if decision.source else {})}
         await add_to_timeline(
-            tx, attempt.checkout_id, now, "attempt.settled", **facts, cart_hash=attempt.cart_hash, by=decision.by
+            tx, attempt.checkout_id, now, "attempt.settled", **facts, cart_hash=attempt.cart_hash, **who
         )
 
     async def _uncount(self, tx: Transaction, attempt: Attempt) -> None:

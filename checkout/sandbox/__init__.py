@@ -16,7 +16,11 @@ def run(
     host: str = "127.0.0.1",
     port: int,
     state: Path | None,
+    mail_port: int | None = None,
     on_ready: Callable[[int], None] | None = None,
 ) -> None:
-    """Serve the sandbox until SIGINT or SIGTERM. `on_ready` gets the bound port, which matters for port 0."""
-    Listener(create_sandbox(state=state), host, port, on_ready).run()
+    """Serve the sandbox until SIGINT or SIGTERM. `on_ready` gets the bound port, which matters for port 0.
+
+    With a `mail_port` it takes mail there (0: on a free port, which GET /_sandbox/mails.json tells).
+    """
+    Listener(create_sandbox(state=state), host, port, on_ready, mail_port=mail_port).run()

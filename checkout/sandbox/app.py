@@ -4,45 +4,42 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from checkout.sandbox.brand_controls import BrandControls
 from checkout.sandbox.cart_v2 import CartApi
 from checkout.sandbox.controls import Controls
 from checkout.sandbox.front import Front
-from checkout.sandbox.incoming import (
-    BRAND_TOKEN,
-    RETAILER_TOKEN,
-    Caller,
-    Incoming,
-    Refusal,
-    Reply,
-    cart_api,
-    headless,
-    refuse,
-)
+from checkout.sandbox.guide import HEADLESS, V2, guide
+from checkout.sandbox.incoming import Caller, Incoming, Refusal, Reply, cart_api, headless, refuse
 from checkout.sandbox.locating import Locating
 from checkout.sandbox.marketing import Marketing
+from checkout.sandbox.order_controls import OrderControls
 from checkout.sandbox.order_moves import OrderMoves
 from checkout.sandbox.ordering import Ordering
 from checkout.sandbox.parts import Parts
 from checkout.sandbox.pictures import picture
+from checkout.sandbox.screen import Screen
 from checkout.sandbox.shopping import Shopping
+from checkout.sandbox.store_controls import StoreControls
 from checkout.sandbox.stripe_browser import browser_routes
 from checkout.sandbox.validating import Validating
-
-HEADLESS = "/headless/api/1.0"
-V2 = "/api/v2"
+from checkout.sandbox.webhook_controls import WebhookControls
 
 
 def create_sandbox(*, state: Path | None = None) -> Starlette:
     """The sandbox as an ASGI app, without lifespan. With a `state` file it goes on where it was left."""
     parts = Parts(state)
     routes = [
-        Route("/", _guide, methods=["GET"]),
+        Route("/", guide, methods=["GET"]),
         Route("/images/{name}.svg", picture, methods=["GET"]),
         *Controls(parts).routes(),
+        *StoreControls(parts).routes(),
+        *BrandControls(parts).routes(),
+        *OrderControls(parts).routes(),
+        *WebhookControls(parts).routes(),
+        *Screen(parts).routes(),
+        *parts.mailbox.routes(),
         *parts.stripe.control_routes(),
         *_locating_routes(parts.locating),
         *_cart_routes(parts.shopping, parts.validating, parts.ordering),
@@ -113,30 +110,3 @@ def _unknown(_: Caller, __: Incoming) -> Reply:
 
 def _unknown_in_v2(_: Caller, __: Incoming) -> Reply:
     raise Refusal(404, {"status": False, "message": "Not found"})
-
-
-def _guide(_: Request) -> Response:
-    return JSONResponse(
-        {
-            "what": "A stand-in for Locally.com and Stripe. No card is charged, no store is asked.",
-            "locally": {
-                "headless": HEADLESS,
-                "cart_api": V2,
-                "tokens": {"brand": BRAND_TOKEN, "retailer": RETAILER_TOKEN},
-            },
-            "stripe": "/v1",
-            "stripe_js": "/stripe.js",
-            "controls": {
-                "GET /_sandbox/ledger": "orders, holds, charges, carts and calls",
-                "GET /_sandbox/catalogue": "products and stores, with stock and prices",
-                "GET|POST|DELETE /_sandbox/faults": "make calls fail",
-                "GET|POST /_sandbox/clock": "tell or advance the time",
-                "POST /_sandbox/stock": "change stock or price",
-                "GET|POST /_sandbox/settings": "switch the sandbox's assumptions",
-                "POST /_sandbox/stores/{id}": "change a store's paths, tax rate or required account",
-                "POST /_sandbox/webhooks": "where webhooks go",
-                "POST /_sandbox/orders/{hash}/{upc}": "the store's order screen",
-                "DELETE /_sandbox": "start afresh",
-            },
-        }
-    )

@@ -2,10 +2,12 @@
 
 from checkout.sandbox.amounts import as_grouped, as_number
 from checkout.sandbox.clock import SandboxClock
+from checkout.sandbox.dealers import OFF
 from checkout.sandbox.incoming import Caller, Incoming, Json, Refusal, Reply
 from checkout.sandbox.payments import Payments
 from checkout.sandbox.products import COMPANY_NAME
 from checkout.sandbox.records import Books, Cart, Line, as_moment
+from checkout.sandbox.splits import payable
 from checkout.sandbox.switches import SwitchBoard
 from checkout.sandbox.world import World
 
@@ -32,17 +34,38 @@ class CartApi:
 
     def find(self, caller: Caller, cart_hash: str) -> Cart:
         cart = self._books.carts.get(cart_hash)
-        seen = cart is not None and (cart.token if not cart.live else "live") == caller.world
-        if cart is None or not seen or (cart.ordered_at is None and not self._switches.now.v2_shows_uncommitted):
+        if (
+            cart is None
+            or not self.sees(caller, cart)
+            or (cart.ordered_at is None and not self._switches.now.v2_shows_uncommitted)
+        ):
             raise self.refuse(404, "The cart was not found")
         return cart
+
+    def sees(self, caller: Caller, cart: Cart) -> bool:
+        """Whether the cart is of the caller's world and, to retailers, of a store of theirs that takes part."""
+        if caller.world != ("live" if cart.live else cart.token):
+            return False
+        return caller.role != "retailer" or self.is_of_retailer(cart, caller.store_id)
+
+    def is_of_retailer(self, cart: Cart, store_id: int | None) -> bool:
+        """Whether a live order is of this store, or of any where there is none, and PushCart takes the store's."""
+        theirs = cart.live and store_id in (None, cart.store_id)
+        if not theirs or self._world.dealers.pushcart(cart.store_id) == OFF:
+            return False
+        return cart.path != "sts" or self._switches.now.retailer_sees_sts
+
+    def _seen(self, caller: Caller) -> list[Cart]:
+        """The orders that the caller may see, oldest first."""
+        orders = self._books.orders.get(caller.world, [])
+        return [cart for cart in orders if self.sees(caller, cart)] if caller.role == "retailer" else orders
 
     def list_carts(self, caller: Caller, incoming: Incoming) -> Reply:
         """Newest first, 50 a page from page 0 on; beyond the last page the list is empty."""
         page = incoming.path_number("page") if "page" in incoming.path else 0
         if page is None:
             raise self.refuse(404, "Not found")
-        orders = self._books.orders.get(caller.world, [])
+        orders = self._seen(caller)
         end = max(len(orders) - page * _PAGE, 0)
         shown = reversed(orders[max(end - _PAGE, 0) : end])
         properties = {
@@ -80,7 +103,13 @@ class CartApi:
         }
 
     def detail(self, caller: Caller, incoming: Incoming) -> Reply:
-        cart = self.find(caller, incoming.path["cart_hash"])
+        return 200, self.document(self.find(caller, incoming.path["cart_hash"]), incoming.origin)
+
+    def document(self, cart: Cart, origin: str = "https://www.locally.com") -> Json:
+        """A cart in detail, as `GET /cart/{hash}` answers it, and as webhooks of the long form carry it.
+
+        The invoice is a page of `origin`: whoever follows it in a demo finds the page of this sandbox.
+        """
         properties = {
             "date_time": _zoneless(self._books.now()),
             "updated_at": _zoneless(cart.updated_at),
@@ -89,9 +118,9 @@ class CartApi:
             "hash": cart.hash,
             "pickup_window": "",
             "delivery_status": "",
-            "invoice": f"https://www.locally.com/order/{cart.hash}/{cart.access_token}?print=1",
+            "invoice": f"{origin}/order/{cart.hash}/{cart.access_token}?print=1",
         }
-        return 200, {
+        return {
             "status": True,
             "properties": properties,
             "customer": _customer(cart),
@@ -115,9 +144,9 @@ class CartApi:
         }
 
     def _item(self, cart: Cart, line: Line) -> Json:
-        """Money is text with thousands commas here. `refunded` is this sandbox's own: no source names such a field.
+        """Money is text with thousands commas here. `refunded` and `shipping` are this sandbox's own fields.
 
-        Test mode takes no commission and remits no tax.
+        No source names any for these. Test mode takes no commission and remits no tax.
         """
         product = self._world.products[line.upc]
         goods = line.quantity * line.price
@@ -144,8 +173,9 @@ class CartApi:
             "commission": as_grouped((goods * _COMMISSION_PER_MILLE + 500) // 1000 if cart.live else 0),
             "stripe_fee": as_grouped(self._stripe_fee(line)),
             "total": as_grouped(line.total),
+            "shipping": as_grouped(line.quantity * line.shipping),
             "refunded": as_grouped(line.refunded),
-            **self._splits(cart, line, goods),
+            **_splits(line),
             "order_resolution": line.resolution,
             "resolution_notes": line.notes,
             "messages": [message | {"created_at": _zoneless(message["created_at"])} for message in line.messages],
@@ -155,18 +185,17 @@ class CartApi:
         charge = self._payments.charge_of(line)
         return (charge.amount * 29 + 500) // 1000 + 30 if charge else 0
 
-    def _splits(self, cart: Cart, line: Line, goods: int) -> Json:
-        """Ship-to-store: half each; payable to the brand when shipped, to the store when picked up."""
-        share = goods // 2 if cart.path == "sts" else 0
-        shipped = line.sts_status in ("Shipped", "Ready for Pickup", "Picked Up")
-        to_retailer = as_grouped(goods - share if line.sts_status == "Picked Up" else 0)
-        return {
-            "disbursement": to_retailer,
-            "split_brand": as_grouped(share),
-            "split_retailer": as_grouped(goods - share if cart.path == "sts" else 0),
-            "disbursement_brand": as_grouped(share if shipped else 0),
-            "disbursement_retail": to_retailer,
-        }
+
+def _splits(line: Line) -> Json:
+    """What was agreed on, which is nothing but for ship-to-store, and what of it is payable now."""
+    now = payable(line)
+    return {
+        "disbursement": as_grouped(now.retailer),
+        "split_brand": as_grouped(line.split_brand),
+        "split_retailer": as_grouped(line.split_retailer),
+        "disbursement_brand": as_grouped(now.brand),
+        "disbursement_retail": as_grouped(now.retailer),
+    }
 
 
 def _customer(cart: Cart) -> Json:

@@ -17,6 +17,7 @@ RETAILER_TOKEN = "sandbox_retailer_7be03a5519c2d8f4e6b0"  # noqa: S105 - a made-
 Json = dict[str, Any]
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _DEEPEST = 16
+_OF_ONE_STORE = re.compile(r"sandbox_retailer_([1-9][0-9]{4})")
 
 
 class Refusal(Exception):
@@ -35,10 +36,14 @@ def refuse(status: int, msg: str, error_code: int | None = None) -> Refusal:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a token stands for: the brand, the retailers, or a developer in Locally's test mode."""
+    """Who a token stands for: the brand, a retailer, or a developer in Locally's test mode.
+
+    A retailer with a `store_id` has that store alone, one without has all of them.
+    """
 
     token: str
     role: str
+    store_id: int | None = None
 
     @property
     def world(self) -> str:
@@ -51,6 +56,8 @@ def identify(token: str) -> Caller | None:
         return Caller(token, "brand")
     if token == RETAILER_TOKEN:
         return Caller(token, "retailer")
+    if of_one_store := _OF_ONE_STORE.fullmatch(token):
+        return Caller(token, "retailer", int(of_one_store[1]))
     if token.startswith("test_") and len(token) > len("test_"):
         return Caller(token, "test")
     return None
@@ -58,13 +65,17 @@ def identify(token: str) -> Caller | None:
 
 @dataclass(frozen=True)
 class Incoming:
-    """A request's content. `fields` joins the query and a JSON object in the body, the body winning."""
+    """A request's content. `fields` joins the query and a JSON object in the body, the body winning.
+
+    `origin` is the address under which we were asked.
+    """
 
     fields: Json
     body: Any
     path: dict[str, str]
     session_id: str
     jwt: str
+    origin: str = ""
 
     def text(self, *names: str) -> str:
         """The first of these fields that was sent, as text; "" when none was."""
@@ -124,6 +135,7 @@ def read(request: Request, raw: bytes) -> Incoming:
         path={name: str(value) for name, value in request.path_params.items()},
         session_id=request.headers.get("locally-api-session-id", ""),
         jwt=request.headers.get("locally-pl-jwt", ""),
+        origin=str(request.base_url).rstrip("/"),
     )
 
 

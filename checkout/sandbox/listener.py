@@ -67,7 +67,15 @@ class WireProtocol(HttpToolsProtocol):
 class Listener(uvicorn.Server):
     """Serves until `should_exit` is set or a signal comes; tells the bound port once it listens."""
 
-    def __init__(self, app: Any, host: str, port: int, on_ready: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        on_ready: Callable[[int], None] | None = None,
+        *,
+        mail_port: int | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -83,11 +91,19 @@ class Listener(uvicorn.Server):
             )
         )
         self._on_ready = on_ready
+        self._mailbox = app.state.parts.mailbox
+        self._mail_port = mail_port
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._mail_port is not None:
+            await self._mailbox.listen(self.config.host, self._mail_port)
         await super().startup(sockets)
         if self._on_ready is not None:
             self._on_ready(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._mailbox.close()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """Leave quietly: a signal is the ordinary way to end the sandbox, so it is not raised again afterwards."""

@@ -9,6 +9,7 @@ from checkout.sandbox.places import KM_PER_MILE, Box, miles_between, nearest, su
 from checkout.sandbox.products import COMPANY_ID, COMPANY_NAME, COMPANY_SLUG, Product
 from checkout.sandbox.records import Books, Session
 from checkout.sandbox.stores import Store
+from checkout.sandbox.switches import SwitchBoard
 from checkout.sandbox.world import World
 
 _STATUS_PATHS = {"PTP_BOPIS": "bopis", "PTP_ROPIS": "ropis", "PTP_SDD": "sdd", "PTP_STS": "sts"}
@@ -17,8 +18,9 @@ _LOCAL_STORES = 5
 
 
 class Locating:
-    def __init__(self, clock: SandboxClock, world: World, books: Books) -> None:
+    def __init__(self, clock: SandboxClock, world: World, books: Books, switches: SwitchBoard) -> None:
         self._clock = clock
+        self._switches = switches
         self._world = world
         self._books = books
 
@@ -136,10 +138,14 @@ class Locating:
         return [
             store
             for store in self._world.stores.values()
-            if box.holds(store.lat, store.lng)
-            and any(self._world.stock(store.id, upc) for upc in upcs)
-            and self._passes(store, upcs, statuses)
+            if box.holds(store.lat, store.lng) and self._has(store, upcs) and self._passes(store, upcs, statuses)
         ]
+
+    def _has(self, store: Store, upcs: list[str]) -> bool:
+        """Whether the store has one of them, or the brand would ship one to it."""
+        if any(self._world.stock(store.id, upc) for upc in upcs):
+            return True
+        return self._switches.now.sts_stores_listed and "sts" in options(self._world, store, upcs)
 
     def _passes(self, store: Store, upcs: list[str], statuses: list[str]) -> bool:
         paths = options(self._world, store, upcs)
@@ -191,8 +197,8 @@ class Locating:
 
     def _sells(self, store: Store, wanted: list[Product], paths: str) -> bool:
         upcs = [product.upc for product in wanted]
-        stocked = any(self._world.stock(store.id, upc) for upc in upcs)
-        return stocked and (not paths or bool(set(paths.split(",")) & set(options(self._world, store, upcs))))
+        offered = set(options(self._world, store, upcs))
+        return self._has(store, upcs) and (not paths or bool(set(paths.split(",")) & offered))
 
     def _variants(self, store: Store, wanted: list[Product]) -> list[dict[str, Any]]:
         stocked = [product for product in wanted if self._world.stock(store.id, product.upc)]

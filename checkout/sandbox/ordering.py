@@ -1,5 +1,7 @@
 """From cart to order: `cart/commit`, and what commit and `cart/order` share."""
 
+from datetime import datetime
+
 from checkout.sandbox.cart_jwt import Mint
 from checkout.sandbox.incoming import Caller, Incoming, Reply, refuse
 from checkout.sandbox.notices import Notices
@@ -64,7 +66,7 @@ class Ordering:
         copied = self._books.copy_cart(cart)
         for line in copied.lines:
             line.status = line.sts_status = line.resolution = line.notes = ""
-            line.refunded = 0
+            line.refunded, line.events = 0, []
         if copied.setup_intent is not None:
             self._payments.hold_again(copied)
         return copied
@@ -72,18 +74,20 @@ class Ordering:
     def place(self, cart: Cart) -> dict[str, object]:
         """Make a cart an order and answer as a commit does."""
         cart.state, cart.ordered_at = "committed", self._books.now()
+        cart.answer_hours = self._world.dealers.answer_hours(cart.store_id)
         sts = cart.path == "sts"
         for line in cart.lines:
             line.status, line.sts_status = "Ordered", "Pending Brand" if sts else ""
             if cart.live and self._switches.now.stock_moves_at == "ordered":
                 self.move_stock(cart, line.upc, line.quantity)
-            self._notices.tell(cart, line, "confirm-store" if sts else "ordered", sts=sts)
         session = self._books.session(cart.session_id)
         session.cart_hash = None
         self._books.keep_session(session)
         self._books.keep(cart)
         self._books.list_order(cart)
         self._expect_answer(cart)
+        for line in cart.lines:
+            self._notices.tell(cart, line, "confirm-store" if sts else "ordered")
         data = {
             "message": "Your order has been placed",
             "target_uri": f"/order/{cart.hash}/{cart.access_token}",
@@ -95,13 +99,17 @@ class Ordering:
     def move_stock(self, cart: Cart, upc: str, quantity: int) -> None:
         self._world.take_stock(0 if cart.path == "sts" else cart.store_id, upc, quantity)
 
-    def _expect_answer(self, cart: Cart) -> None:
-        """Locally's timer, which test mode does not have, and which knows no ship-to-store."""
+    def answer_by(self, cart: Cart) -> datetime | None:
+        """When Locally's timer runs out, which test mode does not have, and which knows no ship-to-store."""
         if cart.ordered_at is None or not cart.live or cart.path == "sts":
-            return
+            return None
         week = self._world.stores[cart.store_id].week
-        deadline = week.after(as_moment(cart.ordered_at), self._switches.now.answer_hours)
-        self._timers.at(deadline, lambda: self._cancel_silent(cart))
+        return week.after(as_moment(cart.ordered_at), cart.answer_hours)
+
+    def _expect_answer(self, cart: Cart) -> None:
+        deadline = self.answer_by(cart)
+        if deadline is not None:
+            self._timers.at(deadline, lambda: self._cancel_silent(cart))
 
     def _cancel_silent(self, cart: Cart) -> None:
         """The store never answered: what it left open is cancelled and the card let go."""
@@ -112,5 +120,6 @@ class Ordering:
             line.status, line.resolution = "Canceled", "AUTO_CANCELED"
             line.say("locally", _SILENT, self._books.now())
             self._payments.release(cart, line)
-            self._notices.tell(cart, line, "canceled")
         self._books.keep(cart)
+        for line in silent:
+            self._notices.tell(cart, line, "canceled", method=self._switches.now.webhook_auto_method)

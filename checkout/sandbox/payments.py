@@ -82,7 +82,7 @@ class Payments:
 
     def _trouble(self, cart: Cart, setup_intent_id: str, intent: SetupIntent | None) -> str:
         """Why a SetupIntent cannot be used for this cart, "" if it can."""
-        required = self._world.required_account(cart.store_id)
+        required = self._required_account(cart)
         if intent is None or (required is not None and intent.account != required):
             return f"No such setupintent: '{setup_intent_id}'"
         if intent.status != "succeeded":
@@ -90,6 +90,12 @@ class Payments:
         if self._switches.now.setup_intent_single_use and setup_intent_id in self._used:
             return "The provided PaymentMethod was used before and may not be used again"
         return ""
+
+    def _required_account(self, cart: Cart) -> str | None:
+        """The store charges what it sells, Locally itself what the brand ships."""
+        if cart.path == "sts":
+            return self._switches.now.sts_account or None
+        return self._world.dealers.required_account(cart.store_id)
 
     def _hold(self, cart: Cart, line: Line) -> None:
         hold = Hold(
@@ -130,19 +136,27 @@ class Payments:
         return all(line.hold is not None and self._books.holds[line.hold].state == "open" for line in cart.lines)
 
     def capture(self, line: Line) -> bool:
-        """Charge the card for one line. False if there is no open hold, or the switch says captures fail."""
+        """Charge the card for one line. False without an open hold, or where order or switch say that it fails."""
         hold = self._books.holds.get(line.hold or "")
         if hold is None or hold.state != "open":
             return False
-        if self._switches.now.captures_fail:
+        if self._switches.now.captures_fail or self._books.carts[hold.cart_hash].capture_fails:
             self._end_hold(hold, "released")
             return False
         self._end_hold(hold, "captured")
         self._books.keep_charge(Charge(f"charge_{self._books.next_number('charge')}", hold.id, hold.amount))
         return True
 
+    def hold_of(self, line: Line) -> Hold | None:
+        return self._books.holds[line.hold] if line.hold else None
+
     def charge_of(self, line: Line) -> Charge | None:
         return self._books.charge_of(line.hold) if line.hold else None
+
+    def refundable(self, line: Line) -> int:
+        """What is left of the charge, 0 without one."""
+        charge = self.charge_of(line)
+        return charge.amount - charge.refunded if charge else 0
 
     def refund(self, charge: Charge, amount: int) -> None:
         charge.refunded += amount

@@ -13,12 +13,18 @@ _HASH_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 @dataclass
 class Line:
-    """One line item of a cart. Amounts are minor units; the tax is per unit."""
+    """One line item of a cart. Amounts are minor units; tax and shipping are per unit, the splits for the whole line.
+
+    `events` of ship-to-store are what money depends on: `{"at", "what": "shipped" | "picked_up" | "refund", "amount"}`.
+    """
 
     upc: str
     quantity: int
     price: int
     tax: int
+    shipping: int = 0
+    split_brand: int = 0
+    split_retailer: int = 0
     status: str = ""
     sts_status: str = ""
     resolution: str = ""
@@ -26,6 +32,7 @@ class Line:
     hold: str | None = None
     refunded: int = 0
     messages: list[dict[str, str]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     def say(self, sender: str, description: str, created_at: str) -> None:
         """Add a message of the shopper ("customer"), the store ("retailer") or "locally" itself, if there is a text."""
@@ -33,8 +40,12 @@ class Line:
             self.messages.append({"sender": sender, "description": description, "created_at": created_at})
 
     @property
+    def has_shipped(self) -> bool:
+        return any(event["what"] == "shipped" for event in self.events)
+
+    @property
     def total(self) -> int:
-        return self.quantity * (self.price + self.tax)
+        return self.quantity * (self.price + self.tax + self.shipping)
 
 
 @dataclass
@@ -57,6 +68,8 @@ class Cart:
     access_token: str = field(default_factory=lambda: secrets.token_hex(6).upper())
     ordered_at: str | None = None
     fulfillment_url: str | None = None
+    capture_fails: bool = False
+    answer_hours: int = 8
     lines: list[Line] = field(default_factory=list)
     shopper: dict[str, Any] = field(default_factory=dict)
 

@@ -187,6 +187,7 @@ class Shopping:
         """A cart in the headless API's shape: totals are JSON numbers, flags 0 or 1."""
         session = self._books.session(cart.session_id)
         subtotal = sum(line.quantity * line.price for line in cart.lines)
+        shipping = sum(line.quantity * line.shipping for line in cart.lines)
         total = sum(line.total for line in cart.lines)
         address = {name: cart.shopper.get(name, "") for name in _ADDRESS}
         summary = {
@@ -194,8 +195,8 @@ class Shopping:
             "user_id": session.user_id,
             "hash": cart.hash,
             "subtotal": as_number(subtotal),
-            "tax_total": as_number(total - subtotal),
-            "shipping_cost_total": 0,
+            "tax_total": as_number(total - subtotal - shipping),
+            "shipping_cost_total": as_number(shipping),
             "grand_total": as_number(total),
             **address,
             "locale": "en-us",

@@ -7,6 +7,7 @@ from checkout.sandbox.drafts import Draft, DraftItem, read_draft
 from checkout.sandbox.incoming import Caller, Incoming, Json, Reply, refuse
 from checkout.sandbox.payments import Authorization, Payments
 from checkout.sandbox.records import Books, Cart, Line
+from checkout.sandbox.splits import agreed_shares
 from checkout.sandbox.switches import SwitchBoard
 from checkout.sandbox.world import World
 
@@ -74,9 +75,10 @@ class Validating:
         return ""
 
     def _prices(self, draft: Draft, item: DraftItem) -> set[int]:
-        """The store's own price; the brand ships ship-to-store items, so its list price will do for these too."""
+        """The store's own price; for ship-to-store, which the brand sends, its list price in dollars will do, too."""
         prices = {self._world.price(draft.store_id, item.upc)}
-        return prices | {self._world.products[item.upc].price} if draft.path == "sts" else prices
+        listed = draft.path == "sts" and self._world.stores[draft.store_id].currency == "USD"
+        return prices | {self._world.products[item.upc].price} if listed else prices
 
     def _first_fault(self, draft: Draft) -> str:
         return next(fault for fault in (self._fault(draft, item) for item in draft.items) if fault)
@@ -97,13 +99,20 @@ class Validating:
             caller.token, "cart/validate", draft.path, draft.store_id, draft.host_domain, session
         )
         cart.shopper, cart.mute_comms = draft.shopper, draft.mute_comms
-        cart.lines = [
-            Line(item.upc, item.quantity, item.price or 0, self._tax(draft, item) if item.tax is None else item.tax)
-            for item in items
-        ]
+        cart.lines = [self._line(draft, item) for item in items]
         for line, item in zip(cart.lines, items, strict=True):
             line.say("customer", item.message, cart.created_at)
         return cart
+
+    def _line(self, draft: Draft, item: DraftItem) -> Line:
+        line = Line(item.upc, item.quantity, item.price or 0, self._tax(draft, item) if item.tax is None else item.tax)
+        if draft.path == "sts" and draft.store_id in self._world.stores:
+            terms = self._world.sts_terms(draft.store_id, item.upc)
+            line.shipping = terms.shipping if terms else 0
+            percent = self._switches.now.sts_percent
+            shares = agreed_shares(line.quantity, line.price, line.shipping, terms, percent)
+            line.split_brand, line.split_retailer = shares.brand, shares.retailer
+        return line
 
     def _refused(self, caller: Caller, incoming: Incoming, draft: Draft, fit: list[bool], fault: str) -> Reply:
         """200 with `success: false`: no authorization is tried, and a cart of the good items stays behind."""

@@ -3,6 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
+from checkout.sandbox.dealers import Dealers
+from checkout.sandbox.feed import Feed
+from checkout.sandbox.feed_sheet import FeedRow
 from checkout.sandbox.products import PRODUCTS, Product
 from checkout.sandbox.shelf import Shelf
 from checkout.sandbox.stores import STORES, Store
@@ -37,19 +40,18 @@ def _seed_price(store: Store, store_index: int, product: Product) -> int:
 class World:
     """Stores, products, stock and prices, as seeded and as changed since."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, dealers: Dealers, feed: Feed) -> None:
         self._shelf = shelf
+        self.dealers = dealers
+        self._feed = feed
         self.stores = {store.id: store for store in STORES}
         self.products = {product.upc: product for product in PRODUCTS}
         self._stock: dict[tuple[int, str], int] = {}
         self._price: dict[tuple[int, str], int] = {}
-        self._overrides: dict[int, dict[str, Any]] = {}
         self._seed()
         for document in shelf.load("stock").values():
             self._stock[document["store_id"], document["upc"]] = document["quantity"]
             self._price[document["store_id"], document["upc"]] = document["price"]
-        for key, document in shelf.load("stores").items():
-            self._overrides[int(key)] = document
 
     def _seed(self) -> None:
         for product_index, product in enumerate(PRODUCTS):
@@ -61,9 +63,9 @@ class World:
 
     def reset(self) -> None:
         self._seed()
-        self._overrides.clear()
         self._shelf.clear("stock")
-        self._shelf.clear("stores")
+        self.dealers.reset()
+        self._feed.reset()
 
     def knows_place(self, store_id: int) -> bool:
         return store_id == WAREHOUSE or store_id in self.stores
@@ -86,27 +88,34 @@ class World:
     def take_stock(self, store_id: int, upc: str, quantity: int) -> None:
         """Sold: never below none, since a store may have answered for more than its feed said."""
         self.set_shelf_place(store_id, upc, max(self.stock(store_id, upc) - quantity, 0), None)
+        if store_id == WAREHOUSE:
+            self._feed.note_sale(upc, quantity)
+
+    def replace_stock(self, store_id: int, rows: dict[str, tuple[int, int | None]]) -> None:
+        """What a store's inventory file says, quantity and price by UPC: what is not in it is not there."""
+        for upc in self.products:
+            quantity, price = rows.get(upc, (0, None))
+            self.set_shelf_place(store_id, upc, quantity, price)
+        self.dealers.inventory_came(store_id)
 
     def on_hand(self, store_id: int, upc: str, path: str) -> int:
-        """How many can be sold by this path: ship-to-store takes from the brand's warehouse."""
-        return self.stock(WAREHOUSE if path == "sts" else store_id, upc)
+        """How many can be sold by this path: ship-to-store takes from the brand's feed, or else its warehouse."""
+        if path != "sts":
+            return self.stock(store_id, upc)
+        fed = self._feed.on_hand(upc, self.stores[store_id].country)
+        return self.stock(WAREHOUSE, upc) if fed is None else fed
+
+    def sts_terms(self, store_id: int, upc: str) -> FeedRow | None:
+        """What the brand's feed says of a UPC for the store's country, None where it says nothing."""
+        return self._feed.row(upc, self.stores[store_id].country)
 
     def paths(self, store_id: int) -> list[str]:
-        return list(self._overrides.get(store_id, {}).get("paths", self.stores[store_id].paths))
-
-    def required_account(self, store_id: int) -> str | None:
-        """The Stripe account on which this store wants SetupIntents, None when any will do."""
-        account: str | None = self._overrides.get(store_id, {}).get("requires_account")
-        return account
+        """The paths by which the store sells now; without the brand's feed none ships to it."""
+        paths = self.dealers.paths(self.stores[store_id])
+        return paths if self._feed.is_on else [path for path in paths if path != "sts"]
 
     def tax_rate(self, store_id: int) -> Decimal:
-        override = self._overrides.get(store_id, {}).get("tax_rate")
-        return self.stores[store_id].tax_rate if override is None else Decimal(override)
-
-    def override_store(self, store_id: int, changes: dict[str, Any]) -> None:
-        """Change `paths`, `requires_account` or `tax_rate` (a decimal string) of a store."""
-        self._overrides[store_id] = {**self._overrides.get(store_id, {}), **changes}
-        self._shelf.put("stores", str(store_id), self._overrides[store_id])
+        return self.dealers.tax_rate(self.stores[store_id]) or Decimal(0)
 
     def variants(self, style: str) -> list[Product]:
         return [product for product in PRODUCTS if product.style == style]
@@ -115,11 +124,11 @@ class World:
         """What `GET /_sandbox/catalogue` tells. Amounts are integer minor units."""
         return {
             "products": [_product_document(product) for product in PRODUCTS],
-            "stores": [self._store_document(store) for store in STORES],
+            "stores": [self.store_document(store) for store in STORES],
             "warehouse": {"stock": {upc: self.stock(WAREHOUSE, upc) for upc in self.products}},
         }
 
-    def _store_document(self, store: Store) -> dict[str, Any]:
+    def store_document(self, store: Store) -> dict[str, Any]:
         return {
             "id": store.id,
             "name": store.name,
@@ -133,9 +142,8 @@ class World:
             "lng": store.lng,
             "time_zone": store.week.zone.key,
             "currency": store.currency,
-            "tax_rate": str(self.tax_rate(store.id)),
             "paths": self.paths(store.id),
-            "requires_account": self.required_account(store.id),
+            **self.dealers.document(store),
             "stock": {upc: self.stock(store.id, upc) for upc in self.products},
             "price": {upc: self.price(store.id, upc) for upc in self.products},
         }

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from checkout.database import Review
+from checkout.logins import LoginLink
 from checkout.money import Money
 from checkout.orders import PathToPurchase, Shopper
 from checkout.schemas.order_views import mask_shopper
@@ -73,6 +74,17 @@ class HoldListBody(Body):
     data: tuple[HoldBody, ...]
     totals: tuple[Money, ...]
     next_cursor: str | None
+
+
+class ConsoleLinkBody(Body):
+    """A link into the console, told this once; it works once, until `expires_at`."""
+
+    url: str
+    expires_at: Time
+
+
+def console_link_body(public_url: str, link: LoginLink) -> ConsoleLinkBody:
+    return ConsoleLinkBody(url=f"{public_url}/console/enter/{link.token}", expires_at=link.expires_at)
 
 
 def review_list_body(reviews: Iterable[Review]) -> ReviewListBody:

@@ -1,12 +1,18 @@
 """What the public sees of an order: masked for whoever holds its token, in full for the brand's servers."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 from checkout.database import TimelineEntry
 from checkout.money import Money
-from checkout.orders import Order, OrderItem, OrderTotals, PathToPurchase, Shopper
+from checkout.orders import ItemAccounting, ItemProduct, Order, OrderItem, OrderTotals, PathToPurchase, Shopper
 from checkout.schemas.responses import Body, StoreBody, Time
+
+# What of the timeline a shopper sees of her order, and which facts of it.
+_FOR_SHOPPERS = ("checkout.created", "order.", "item.")
+_FOR_THE_BRAND = frozenset({"order.answer_due", "order.found_late", "order.total_differs"})
+_HARMLESS = ("upc", "status")
 
 
 class OrderItemBody(Body):
@@ -24,8 +30,8 @@ class OrderItemBody(Body):
 class FullOrderItemBody(OrderItemBody):
     """With the secret key an item tells its product and its accounting too, where Locally told them."""
 
-    product: dict[str, Any] | None
-    accounting: dict[str, Any] | None
+    product: ItemProduct | None
+    accounting: ItemAccounting | None
 
 
 class MessageBody(Body):
@@ -52,12 +58,18 @@ class OrderBody(Body):
     invoice_url: str | None
     rescues: str | None
     rescued_by: str | None
+    cancel_requested: bool
 
 
 class FullOrderBody(OrderBody):
-    """The order as the secret key reads it."""
+    """The order as the secret key reads it.
+
+    At its `fulfillment_url` the retailer speaks to the shopper, where it said so.
+    """
 
     items: tuple[FullOrderItemBody, ...]
+    cancel_reason: str | None
+    fulfillment_url: str | None
 
 
 class OrderListBody(Body):
@@ -68,7 +80,7 @@ class OrderListBody(Body):
 
 
 class TimelineEntryBody(Body):
-    """One thing that happened. `facts` are for the brand's eyes: they are empty without the secret key."""
+    """One thing that happened. `facts` are for the brand's eyes: without the secret key, item and status are left."""
 
     at: Time
     event: str
@@ -92,7 +104,13 @@ def order_body(order: Order, *, masked: bool) -> OrderBody:
 
 def _full_order_body(order: Order) -> FullOrderBody:
     items = tuple(_full_item(item) for item in order.items)
-    return FullOrderBody(**_common(order), items=items, shopper=order.shopper)
+    return FullOrderBody(
+        **_common(order),
+        items=items,
+        shopper=order.shopper,
+        cancel_reason=order.cancel_reason,
+        fulfillment_url=order.fulfillment_url,
+    )
 
 
 def _common(order: Order) -> dict[str, Any]:
@@ -114,12 +132,12 @@ def _common(order: Order) -> dict[str, Any]:
         "invoice_url": order.invoice_url,
         "rescues": order.rescues,
         "rescued_by": order.rescued_by,
+        "cancel_requested": order.cancel_requested,
     }
 
 
 def _full_item(item: OrderItem) -> FullOrderItemBody:
-    # Both come with the tracking of orders; until Locally told them they are unknown.
-    return FullOrderItemBody(**dict(item), product=None, accounting=None)
+    return FullOrderItemBody(**dict(item))
 
 
 def order_list_body(orders: Iterable[Order], next_cursor: str | None) -> OrderListBody:
@@ -129,11 +147,19 @@ def order_list_body(orders: Iterable[Order], next_cursor: str | None) -> OrderLi
 
 
 def timeline_body(entries: Iterable[TimelineEntry], *, masked: bool) -> TimelineBody:
-    """What happened when; `masked` for the holder of an order's token."""
-    data = tuple(
-        TimelineEntryBody(at=entry.at, event=entry.event, facts={} if masked else entry.facts) for entry in entries
-    )
+    """What happened when; `masked` for the holder of an order's token, who sees what concerns a shopper."""
+    shown = (_for_shopper(entry) for entry in entries if is_for_shopper(entry)) if masked else entries
+    data = tuple(TimelineEntryBody(at=entry.at, event=entry.event, facts=entry.facts) for entry in shown)
     return TimelineBody(data=data, next_cursor=None)
+
+
+def is_for_shopper(entry: TimelineEntry) -> bool:
+    """Whether it happened to the shopper's order, rather than behind the scenes."""
+    return entry.event.startswith(_FOR_SHOPPERS) and entry.event not in _FOR_THE_BRAND
+
+
+def _for_shopper(entry: TimelineEntry) -> TimelineEntry:
+    return replace(entry, facts={name: entry.facts[name] for name in _HARMLESS if name in entry.facts})
 
 
 def mask_shopper(shopper: Shopper) -> Shopper:

@@ -4,11 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, model_validator
 
 from checkout.availability import WIDEST_RADIUS
+from checkout.database import DeliveryState
 from checkout.errors import FieldError, InvalidField
 from checkout.orders import Location
 from checkout.schemas import fields
@@ -70,6 +71,12 @@ def _whole_number(value: Any) -> int:
     return int(value)
 
 
+def _yes_or_no(value: Any) -> bool:
+    if value not in {"true", "false"}:
+        raise fault("invalid", "This must be true or false.")
+    return bool(value == "true")
+
+
 AskedItems = Annotated[
     tuple[AskedItem, ...],
     BeforeValidator(_split_items),
@@ -100,13 +107,39 @@ def _read_time(value: Any) -> datetime:
 
 
 class OrderListQuery(Query):
-    """Which orders to list; `cursor` is the `next_cursor` of the page before."""
+    """Which orders to list; `cursor` is the `next_cursor` of the page before.
+
+    Sorted by `answer_by` are the open ones alone, those first whose time runs out.
+    """
 
     status: Literal["open", "confirmed", "completed", "canceled", "refunded"] | None = None
     since: Annotated[datetime, BeforeValidator(_read_time)] | None = None
     cart_hash: Annotated[str, Field(pattern="^[A-Za-z0-9]{1,64}$")] | None = None
+    sort: Literal["placed_at", "answer_by"] = "placed_at"
+    path: fields.Path | None = None
     cursor: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)] = 25
+
+    @model_validator(mode="after")
+    def _sorts_what_is_open(self) -> Self:
+        if self.sort == "answer_by" and self.status not in {None, "open"}:
+            raise fault("invalid", "Only open orders have a time to answer by.")
+        return self
+
+
+class DeliveryListQuery(Query):
+    """Which deliveries of webhooks to list; `subject` is a checkout or an order, `cursor` as above."""
+
+    state: DeliveryState | None = None
+    subject: Annotated[str, Field(pattern="^(chk|ord)_[A-Za-z0-9]{1,64}$")] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)] = 25
+
+
+class FeedImportQuery(Query):
+    """`force` replaces the feed also where it shrank by more than half."""
+
+    force: Annotated[bool, BeforeValidator(_yes_or_no)] = False
 
 
 def read_places_query(pairs: Pairs) -> PlacesQuery:
@@ -119,6 +152,14 @@ def read_store_search(pairs: Pairs) -> StoreSearch:
 
 def read_order_list(pairs: Pairs) -> OrderListQuery:
     return _read(OrderListQuery, pairs)
+
+
+def read_feed_import(pairs: Pairs) -> FeedImportQuery:
+    return _read(FeedImportQuery, pairs)
+
+
+def read_delivery_list(pairs: Pairs) -> DeliveryListQuery:
+    return _read(DeliveryListQuery, pairs)
 
 
 def _read(model: type[Model], pairs: Pairs) -> Model:

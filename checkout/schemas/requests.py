@@ -205,6 +205,29 @@ class PlaceRequest(RequestBody):
     setup_intent_origin: Literal["external"] | None = None
 
 
+def _each_once(upcs: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(upcs)) != len(upcs):
+        raise fault("duplicate_item", "A UPC stands in this list twice.")
+    return upcs
+
+
+Upcs = Annotated[tuple[fields.Upc, ...], AfterValidator(_each_once), Field(min_length=1, max_length=20)]
+
+
+class RescueRequest(RequestBody):
+    """Where to buy what the store declined; null or absent are the order's path, and all that was declined."""
+
+    store_id: fields.StoreId
+    path_to_purchase: fields.Path | None = None
+    upcs: Upcs | None = None
+
+
+class CancelRequest(RequestBody):
+    """The wish to cancel an order; `reason` is for the brand's people."""
+
+    reason: fields.Message = None
+
+
 class SettleRequest(RequestBody):
     """What a person decided: `placed` names the order's cart, `not_placed` is true; exactly one of them."""
 
@@ -218,6 +241,12 @@ class SettleRequest(RequestBody):
         if len(self.model_fields_set) != 1:
             raise fault("invalid", 'This must be {"placed": "HASH"} or {"not_placed": true}.')
         return self
+
+
+class LookupRequest(RequestBody):
+    """Whose orders to mail links to."""
+
+    email: fields.Email
 
 
 class EmptyBody(RequestBody):
@@ -264,8 +293,20 @@ def read_place_request(data: Any, *, trusted: bool) -> PlaceRequest:
     return validate(PlaceRequest, data)
 
 
+def read_rescue_request(data: Any) -> RescueRequest:
+    return validate(RescueRequest, data)
+
+
+def read_cancel_request(data: Any) -> CancelRequest:
+    return validate(CancelRequest, data)
+
+
 def read_settle_request(data: Any) -> SettleRequest:
     return validate(SettleRequest, data)
+
+
+def read_lookup_request(data: Any) -> LookupRequest:
+    return validate(LookupRequest, data)
 
 
 def read_empty_body(data: Any) -> EmptyBody:

@@ -127,6 +127,7 @@ class CheckoutBody(Body):
     payment: Payment | None
     problems: tuple[CheckoutProblemBody, ...]
     order: OrderView | None
+    rescues: str | None
     expires_at: Time
 
 
@@ -162,6 +163,7 @@ def checkout_body(checkout: Checkout, *, order: OrderView | None = None, token: 
         payment=checkout.payment,
         problems=tuple(CheckoutProblemBody.of(each) for each in checkout_problems(checkout)),
         order=order,
+        rescues=checkout.rescues,
         expires_at=checkout.expires_at,
     )
     return body if token is None else CreatedCheckoutBody(**dict(body), token=token)
@@ -189,6 +191,12 @@ class ReadyBody(Body):
 
     status: Literal["ready"] = "ready"
     placing: int
+
+
+class AcceptedBody(Body):
+    """It is seen to; nothing more is told."""
+
+    status: Literal["accepted"] = "accepted"
 
 
 class QuoteLineBody(Body):

@@ -91,7 +91,7 @@ class StoresBody(Body):
 
 def stores_body(found: StoreSearchResult) -> StoresBody:
     return StoresBody(
-        stores=tuple(_offer_body(offer, found.unit) for offer in found.stores),
+        stores=tuple(offer_body(offer, found.unit) for offer in found.stores),
         near=found.near,
         radius=RadiusBody(value=found.radius, unit=found.unit),
         as_of=found.as_of,
@@ -100,7 +100,8 @@ def stores_body(found: StoreSearchResult) -> StoresBody:
     )
 
 
-def _offer_body(offer: StoreOffer, unit: str) -> OfferBody:
+def offer_body(offer: StoreOffer, unit: str) -> OfferBody:
+    """A store of a search; its distance is in `unit`."""
     store = offer.store
     return OfferBody(
         id=store.id,

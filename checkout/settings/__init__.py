@@ -2,7 +2,9 @@
 
 import os
 import re
+import secrets
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -20,6 +22,7 @@ from checkout.settings.forms import (
     DatabaseUrl,
     Delays,
     EncryptionKey,
+    FeedToken,
     Languages,
     LocallyToken,
     Networks,
@@ -30,7 +33,6 @@ from checkout.settings.forms import (
     PublishableKey,
     Seconds,
     SecretKey,
-    Secrets,
     StripeAccount,
     StripePublishableKey,
     StripeSecretKey,
@@ -38,17 +40,23 @@ from checkout.settings.forms import (
     WebhookTokens,
     origin_of,
 )
+from checkout.settings.mail import MailServer, MailServerSetting, Sender
 from checkout.settings.themes import Theme, ThemeSetting
+from checkout.settings.webhooks import TOPICS, WebhookEndpoint, Webhooks
 
 __all__ = [
     "LOCALLY_URL",
     "PREFIX",
     "STRIPE_JS_URL",
     "STRIPE_URL",
+    "TOPICS",
+    "MailServer",
     "Mode",
+    "Role",
     "Settings",
     "StripeAccount",
     "Theme",
+    "WebhookEndpoint",
     "load_database_url",
     "load_settings",
     "origin_of",
@@ -60,6 +68,7 @@ STRIPE_JS_URL = "https://js.stripe.com/endive/stripe.js"
 PREFIX = "CHECKOUT_"
 
 Mode = Literal["test", "live"]
+Role = Literal["brand", "retailer"]
 
 
 class Settings(BaseSettings):
@@ -86,7 +95,8 @@ class Settings(BaseSettings):
     catalogue: Path | None = None
     emergency_journal: Path | None = None
 
-    # The brand and how it sells.
+    # The brand and how it sells, or the retailer who takes orders in.
+    role: Role = "brand"
     brand: Brand = "brand"
     paths: Paths = ("bopis",)
     mute_comms: bool = False
@@ -94,8 +104,12 @@ class Settings(BaseSettings):
     currencies: Currencies = {}
     stripe_accounts: Accounts = {}
     locally_webhook_tokens: WebhookTokens = ()
-    stripe_webhook_secrets: Secrets = ()
-    answer_hours: float = Field(8, gt=0, le=100)
+    stripe_webhook_secrets: WebhookTokens = ()
+    webhooks: Webhooks = ()
+    answer_window: float = Field(8, gt=0, le=100)
+    feed_token: FeedToken | None = None
+    feed_stale_after: float = Field(24, gt=0, le=1000)
+    sts_default_percent: Decimal | None = Field(None, ge=0, le=100, decimal_places=2)
     trusted_proxies: Networks = ()
     sandbox_clock: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -108,6 +122,11 @@ class Settings(BaseSettings):
     terms_url: Page | None = None
     privacy_url: Page | None = None
     support_url: Support | None = None
+
+    # Mail to shoppers.
+    smtp_url: MailServerSetting | None = Field(None, repr=False)  # It may hold a password.
+    mail_from: Sender | None = None
+    mail_reply_to: Sender | None = None
 
     # The spans, in seconds.
     stock_fresh: Seconds = 30
@@ -131,7 +150,10 @@ class Settings(BaseSettings):
     not_placed_after: Seconds = 600
     not_placed_after_refusal: Seconds = 120
     late_looks: Delays = (1800, 7200, 86400)
+    sweep_interval: float = Field(600, ge=1, le=86400)
+    answer_warning: Seconds = 3600
     hold_life: Seconds = 7 * 86400
+    link_life: Seconds = 90 * 86400
     drain: Seconds = 30
     drain_notice: Seconds = 2
 
@@ -147,6 +169,13 @@ class Settings(BaseSettings):
         """Take only what `load_settings` gives, so that a test's settings never depend on the process."""
         return (init_settings,)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_selling(cls, values: Any) -> Any:
+        """A retailer sells nothing: what only selling takes need not be given, and what stands in opens nothing."""
+        is_retailer = isinstance(values, dict) and values.get("role") == "retailer"
+        return {**_stand_ins(), **values} if is_retailer else values
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         faults = tuple(_contradictions(self))
@@ -156,7 +185,11 @@ class Settings(BaseSettings):
 
     @property
     def mode(self) -> Mode:
-        return _key_mode(self.publishable_key)
+        return _key_mode(self.secret_key.get_secret_value())
+
+    @property
+    def is_retailer(self) -> bool:
+        return self.role == "retailer"
 
     @property
     def journal_path(self) -> Path | None:
@@ -167,9 +200,24 @@ class Settings(BaseSettings):
         return Path("checkout.emergency" if file == self.database_url else f"{file}.emergency")
 
     @property
+    def shown_brand(self) -> str:
+        """The brand's name as shoppers read it."""
+        return self.brand_name or self.brand.replace("-", " ").title()
+
+    @property
     def allowed_origins(self) -> frozenset[str]:
         """Where browsers may call from: the brand's sites and our own pages."""
         return frozenset({*self.origins, self.public_url})
+
+
+def _stand_ins() -> dict[str, Any]:
+    """In place of what a retailer need not give; nobody is told the key, so that nobody calls with it."""
+    return {
+        "locally_company_id": 1,
+        "stripe_secret_key": "sk_test_none",
+        "stripe_publishable_key": "pk_test_none",
+        "publishable_key": f"cpk_test_{secrets.token_hex(16)}",
+    }
 
 
 def load_settings(environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -213,12 +261,17 @@ def _key_mode(key: str) -> Mode:
 def _modes(settings: Settings) -> dict[str, Mode]:
     """Which mode each credential belongs to. Locally marks test keys only; our sandbox's count as test too."""
     locally = settings.locally_api_token.get_secret_value()
-    modes: dict[str, Mode] = {
+    ours: dict[str, Mode] = {
         "CHECKOUT_LOCALLY_API_TOKEN": "test" if locally.startswith(("test_", "sandbox_")) else "live",
+        "CHECKOUT_SECRET_KEY": _key_mode(settings.secret_key.get_secret_value()),
+    }
+    if settings.is_retailer:
+        return ours
+    modes = {
+        **ours,
         "CHECKOUT_STRIPE_SECRET_KEY": _key_mode(settings.stripe_secret_key.get_secret_value()),
         "CHECKOUT_STRIPE_PUBLISHABLE_KEY": _key_mode(settings.stripe_publishable_key),
         "CHECKOUT_PUBLISHABLE_KEY": _key_mode(settings.publishable_key),
-        "CHECKOUT_SECRET_KEY": _key_mode(settings.secret_key.get_secret_value()),
     }
     for name, account in settings.stripe_accounts.items():
         modes[f"CHECKOUT_STRIPE_ACCOUNTS[{name}]"] = _key_mode(account.publishable_key)
@@ -226,7 +279,7 @@ def _modes(settings: Settings) -> dict[str, Mode]:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    return [*_mixed_modes(settings), *_live_faults(settings)]
+    return [*_mixed_modes(settings), *_live_faults(settings), *_mail_faults(settings)]
 
 
 def _mixed_modes(settings: Settings) -> list[str]:
@@ -250,9 +303,20 @@ def _live_faults(settings: Settings) -> list[str]:
         lines.append("CHECKOUT_STRIPE_JS_URL must begin with https://js.stripe.com/ with live keys")
     if settings.sandbox_clock:
         lines.append("CHECKOUT_SANDBOX_CLOCK must not be set with live keys")
+    lines += [
+        f"CHECKOUT_WEBHOOKS[{number}][url] must begin with https:// with live keys"
+        for number, endpoint in enumerate(settings.webhooks)
+        if not endpoint.url.startswith("https://")
+    ]
     if not settings.public_url.startswith("https://"):
         lines.append("CHECKOUT_PUBLIC_URL must begin with https:// with live keys")
     return lines
+
+
+def _mail_faults(settings: Settings) -> list[str]:
+    if settings.smtp_url is not None and settings.mail_from is None:
+        return ["CHECKOUT_MAIL_FROM is missing: mail goes out through CHECKOUT_SMTP_URL only from an address"]
+    return []
 
 
 def load_database_url(given: str | None = None) -> str:

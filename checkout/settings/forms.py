@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import NoDecode
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_URL = r"[!#-;=?-~]{1,2000}"  # ASCII without blanks, quotes and angle brackets: nothing that has to be escaped.
+URL = r"[!#-;=?-~]{1,2000}"  # ASCII without blanks, quotes and angle brackets: nothing that has to be escaped.
 _KEYED = r"(\d+|sts)"
 PATHS = ("bopis", "ropis", "sdd", "sts")
 LANGUAGES = ("en", "fr", "es")
@@ -89,7 +89,7 @@ def _known_languages(codes: tuple[str, ...]) -> tuple[str, ...]:
 
 def _page(value: object) -> object:
     """The address of a page for people, as it may stand in a link."""
-    if isinstance(value, str) and (origin_of(value) is None or not re.fullmatch(_URL, value)):
+    if isinstance(value, str) and (origin_of(value) is None or not re.fullmatch(URL, value)):
         raise ValueError("must be an address such as https://www.example.com/terms")
     return value
 
@@ -161,7 +161,6 @@ Page = Annotated[str, BeforeValidator(_page)]
 Support = Annotated[str, BeforeValidator(_reachable)]
 BrandName = Annotated[str, Field(min_length=1, max_length=80)]
 Networks = Annotated[tuple[str, ...], *_list(_networks)]
-Secrets = Annotated[tuple[SecretStr, ...], *_list()]
 WebhookTokens = Annotated[tuple[SecretStr, ...], *_list(_two_at_most)]
 Seconds = Annotated[float, Field(ge=0, le=10 * 366 * 86400)]
 Delays = Annotated[tuple[Seconds, ...], *_list()]
@@ -179,3 +178,6 @@ StripeSecretKey = Annotated[
 StripePublishableKey = Annotated[str, looking_like(r"pk_(test|live)_\S+", "pk_test_... or pk_live_...")]
 PublishableKey = Annotated[str, looking_like(r"cpk_(test|live)_[A-Za-z0-9_-]+", "cpk_test_... or cpk_live_...")]
 SecretKey = Annotated[SecretStr, looking_like(r"csk_(test|live)_[A-Za-z0-9_-]+", "csk_test_... or csk_live_...")]
+FeedToken = Annotated[
+    SecretStr, looking_like(r"[A-Za-z0-9_-]{20,128}", "20 to 128 letters, digits, hyphens or underscores")
+]

@@ -1,6 +1,7 @@
 """The look of the brand's pages: colours for light and dark, held to a contrast that everybody can read."""
 
 import re
+from colorsys import hls_to_rgb, rgb_to_hls
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
@@ -131,7 +132,7 @@ def _complete(chosen: Palette, defaults: dict[str, str]) -> dict[str, str]:
     colours.setdefault("link", colours["primary"])
     grounds = tuple(colours[ground] for ground in _GROUNDS)
     for name in _LEAST.keys() - given.keys():
-        colours[name] = _drawn_to(colours[name], colours["text"], grounds, _LEAST[name])
+        colours[name] = _lit_like(colours[name], colours["text"], grounds, _LEAST[name])
     colours.setdefault("on_primary", _best_ink(colours["primary"]))
     return colours
 
@@ -154,6 +155,20 @@ def _drawn_to(colour: str, text: str, grounds: tuple[str, ...], least: float) ->
         mixed = _mix(colour, text, share / 20)
         if all(contrast(mixed, ground) >= least for ground in grounds):
             return mixed
+    return text
+
+
+def _lit_like(colour: str, text: str, grounds: tuple[str, ...], least: float) -> str:
+    """The colour, as light or dark as it takes to stand out from every ground; its hue stays."""
+    if all(contrast(colour, ground) >= least for ground in grounds):
+        return colour
+    hue, light, strength = rgb_to_hls(*(value / 255 for value in _rgb(colour)))
+    goal = rgb_to_hls(*(value / 255 for value in _rgb(text)))[1]
+    for share in range(1, 21):
+        lit = hls_to_rgb(hue, light + (goal - light) * share / 20, strength)
+        made = "#" + "".join(f"{round(value * 255):02x}" for value in lit)
+        if all(contrast(made, ground) >= least for ground in grounds):
+            return made
     return text
 
 

@@ -14,6 +14,7 @@ from checkout.transport import FAILURES, Exchange, fetch
 
 # Raising it is a decision: since 2026-09-30 a SetupIntent takes no `payment_method_types`.
 API_VERSION = "2026-10-28.endive"
+WEBHOOK_TOLERANCE = 300  # Seconds.
 RETRIES = 2  # A StripeClient that is not told so makes none.
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -85,6 +86,14 @@ async def send(
     request_id = response.request_id if response else None
     _log.info("stripe_call", call=call, status=200, request_id=request_id)
     return {**answer.to_dict(), "request_id": request_id}
+
+
+def is_signed(body: bytes, signature: str, secret: str) -> bool:
+    """Whether this secret signed a webhook's body, and not too long ago for it to be a repeated one."""
+    try:
+        return bool(stripe.WebhookSignature.verify_header(body, signature, secret, WEBHOOK_TOLERANCE))
+    except (stripe.SignatureVerificationError, ValueError, TypeError):  # Also what is no UTF-8 or no ASCII.
+        return False
 
 
 def _is_readable(answer: Exchange) -> bool:

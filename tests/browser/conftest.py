@@ -1,11 +1,12 @@
 """A real Chromium for the tests of pages, and what every page has to keep: a clean console and no third host.
 
-Playwright's sync interface runs an event loop in the test's thread while it is open. Its fixtures live for one file
-here, not for the whole run, so that the asynchronous tests of other files find the thread as they need it.
+Playwright's sync interface runs an event loop in the test's thread while it is open. Its fixtures live for the files
+of this folder, not for the whole run, so that the asynchronous tests of other files find the thread as they need it.
 """
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,18 +58,18 @@ def browser_type_launch_args() -> dict[str, Any]:
     return chromium_arguments()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser_type(playwright: Playwright) -> BrowserType:
     return playwright.chromium
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(browser_type: BrowserType, browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
     running = browser_type.launch(**browser_type_launch_args)
     yield running
@@ -102,9 +103,20 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-@pytest.fixture(scope="session")
-def demo() -> Iterator[dict[str, str]]:
+@pytest.fixture(scope="package")
+def own_port() -> int:
+    """Where a test may serve a page of its own: the demo lets that origin show the checkout."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="package")
+def demo(own_port: int) -> Iterator[dict[str, str]]:
     """The facts of a demo that runs: the service, the sandbox and the brand's site, each on an origin of its own."""
-    quick = {"CHECKOUT_NOT_PLACED_AFTER": "2", "CHECKOUT_NOT_PLACED_AFTER_REFUSAL": "1"}
-    with tempfile.TemporaryDirectory() as folder, running_demo(Path(folder), **quick) as running:
+    changed = {
+        "CHECKOUT_NOT_PLACED_AFTER": "2",
+        "CHECKOUT_NOT_PLACED_AFTER_REFUSAL": "1",
+        "CHECKOUT_ORIGINS": f"http://localhost:{own_port}",
+    }
+    with tempfile.TemporaryDirectory() as folder, running_demo(Path(folder), **changed) as running:
         yield running.facts()

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.cards import DECLINED
 from tests.browser.conftest import chromium_arguments
-from tests.browser.shopping import HELMET, Shopper
+from tests.browser.shopping import HELMET, Sandbox, Shopper
 from tests.processes import running_demo
 
 ROOT = Path(__file__).parent.parent.parent
@@ -53,6 +53,27 @@ def order_page(page: Page, demo: dict[str, str], language: str) -> None:
     page.goto(str(page.locator("#order-link").get_attribute("href")))
 
 
+def answered_order(page: Page, demo: dict[str, str], language: str, **answer: str) -> None:
+    """The order page, once the store has answered; it follows by itself."""
+    shopper = Shopper(page).ready(demo["url"], lang=language).place()
+    shopper.is_done()
+    sandbox = Sandbox(demo["sandbox_url"])
+    [order] = sandbox.orders(shopper.email)
+    sandbox.set(f"orders/{order['hash']}/items/{HELMET}", **answer)
+    page.goto(str(page.locator("#order-link").get_attribute("href")))
+
+
+def confirmed_order(page: Page, demo: dict[str, str], language: str) -> None:
+    answered_order(page, demo, language, action="confirm", message="It is at the desk, with your name on it.")
+    expect(page.locator(".message")).to_be_visible(timeout=60_000)
+
+
+def declined_order(page: Page, demo: dict[str, str], language: str) -> None:
+    """With the other stores."""
+    answered_order(page, demo, language, action="decline", reason="Damaged in the shop")
+    expect(page.locator("[data-store]").first).to_be_visible(timeout=60_000)
+
+
 def brand_site(page: Page, demo: dict[str, str], _: str) -> None:
     """The brand's product page, with the inline embed filled in."""
     page.goto(demo["brand_url"])
@@ -62,7 +83,8 @@ def brand_site(page: Page, demo: dict[str, str], _: str) -> None:
     Shopper(page, frame).choose_store()
 
 
-STATES = (before_search, with_stores, filled, with_problems, declined, done, order_page, brand_site)
+ORDERS = (order_page, confirmed_order, declined_order)
+STATES = (before_search, with_stores, filled, with_problems, declined, done, *ORDERS, brand_site)
 
 
 def shoot(browser: Browser, take: Take, demo: dict[str, str], target: Path, **look: object) -> None:
@@ -96,7 +118,7 @@ def for_readme(browser: Browser, demo: dict[str, str]) -> None:
     shoot(browser, brand_site, demo, folder / "brand.png", width=1280, height=1250)
     shoot(browser, filled, demo, folder / "checkout.png", width=1280, height=1000)
     shoot(browser, filled, demo, folder / "phone.png", width=390, height=844, scale=2, scroll="stay")
-    shoot(browser, order_page, demo, folder / "order.png", width=1280, height=900)
+    shoot(browser, confirmed_order, demo, folder / "order.png", width=1280, height=1000)
 
 
 def for_review(browser: Browser, demo: dict[str, str]) -> None:

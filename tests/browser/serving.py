@@ -10,7 +10,7 @@ from threading import Thread
 
 
 @contextmanager
-def serving(pages: dict[str, str], host: str = "shop.localhost") -> Iterator[str]:
+def serving(pages: dict[str, str], host: str = "shop.localhost", port: int = 0) -> Iterator[str]:
     """Serve HTML by path; gives the origin. A path that is not there is a 404."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -24,7 +24,7 @@ def serving(pages: dict[str, str], host: str = "shop.localhost") -> Iterator[str
         def log_message(self, *_: object) -> None:
             """Nobody reads it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

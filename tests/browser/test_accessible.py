@@ -11,7 +11,7 @@ from tests.browser.cards import DECLINED
 from tests.browser.shopping import HELMET, Shopper
 
 AXE: str = Axe().axe_script
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "iframes": False}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def browser_context_args() -> dict[str, Any]:
     return {"locale": "en-US", "viewport": {"width": 1024, "height": 900}, "reduced_motion": "reduce"}
 
 
-def violations(frame: Frame) -> list[str]:
+def violations(frame: Frame, *, colours_only: bool) -> list[str]:
     """What axe finds in one document, a line each."""
     if not frame.evaluate("() => !!window.axe"):
         frame.evaluate(AXE)
@@ -27,7 +27,10 @@ def violations(frame: Frame) -> list[str]:
     # what is behind it, would take dark for white; its colours are those of the page, where they are checked.
     is_page = frame.parent_frame is None or "/checkout" in frame.url
     rules = {"page-has-heading-one": {"enabled": is_page}, "color-contrast": {"enabled": is_page}}
-    options = json.dumps({**RULES, "rules": rules, "resultTypes": ["violations"]})
+    if colours_only and not is_page:
+        return []
+    wanted = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if colours_only else {**RULES, "rules": rules}
+    options = json.dumps({**wanted, "iframes": False, "resultTypes": ["violations"]})
     found = frame.evaluate(f"() => axe.run(document, {options})")
     return [
         f"{rule['id']}: {node['html'][:120]} {node['failureSummary'].splitlines()[-1].strip()}"
@@ -37,10 +40,11 @@ def violations(frame: Frame) -> list[str]:
 
 
 def is_accessible(page: Page) -> None:
-    """In every frame, in light and in dark."""
+    """In every frame, in light and in dark: nothing but colours differs there."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        found = {frame.url: lines for frame in page.frames if (lines := violations(frame))}
+        each = [(frame.url, violations(frame, colours_only=scheme == "dark")) for frame in page.frames]
+        found = {url: lines for url, lines in each if lines}
         assert not found, f"{scheme}: {json.dumps(found, indent=1)}"
 
 
@@ -76,6 +80,30 @@ def test_page_is_accessible_after_a_decline(page: Page, demo: dict[str, str]) ->
     is_accessible(page)
 
 
+_SHIFTS = """
+window.shifts = [];
+const note = (list) => shifts.push(...list.getEntries().map(({ value }) => value));
+new PerformanceObserver(note).observe({ type: 'layout-shift', buffered: true });
+"""
+
+
+def test_page_does_not_jump_while_it_loads(page: Page, demo: dict[str, str]) -> None:
+    page.add_init_script(_SHIFTS)
+    Shopper(page).visit(demo["url"])
+    expect(page.locator("#use-location")).to_be_visible()
+    page.evaluate("() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))")
+    assert sum(page.evaluate("() => shifts")) == 0
+
+
+@pytest.mark.parametrize("look", [{"forced_colors": "active"}, {"media": "print"}], ids=["forced colours", "paper"])
+def test_chosen_store_stands_out_in_every_look(page: Page, demo: dict[str, str], look: Any) -> None:
+    shopper = Shopper(page).ready(demo["url"], None)
+    page.emulate_media(**look)
+    edge = "(card) => { const look = getComputedStyle(card); return [look.outline, look.boxShadow, look.borderColor]; }"
+    cards = shopper.view.locator("li.store")
+    assert cards.first.evaluate(edge) != cards.nth(1).evaluate(edge)
+
+
 def test_confirmation_and_order_page_are_accessible(page: Page, demo: dict[str, str]) -> None:
     Shopper(page).ready(demo["url"]).place().is_done()
     is_accessible(page)
@@ -86,7 +114,7 @@ def test_confirmation_and_order_page_are_accessible(page: Page, demo: dict[str, 
     fits(page)
 
 
-@pytest.mark.parametrize("path", ["/", "/checkout", "/checkout?items=no", "/o/nothing"])
+@pytest.mark.parametrize("path", ["/", "/checkout", "/checkout?items=no", "/o/nothing", "/o", "/o?sent=1"])
 def test_other_pages_are_accessible(page: Page, demo: dict[str, str], path: str, watch: Any) -> None:
     watch.expected.append("Failed to load resource.*40[04]")
     page.goto(f"{demo['url']}{path}")

@@ -7,10 +7,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.cards import CHALLENGED, DECLINED, HOLD_DECLINED
-from tests.browser.shopping import HELMET, Sandbox, Shopper
+from tests.browser.shopping import HELMET, LOOP, SOUTH_LOOP, Sandbox, Shopper
 from tests.browser.watching import Watch
-
-SOUTH_LOOP, LOOP = 37177, 37176
 
 
 @pytest.fixture
@@ -213,6 +211,18 @@ def test_missing_details_are_named_with_links(shopper: Shopper, demo: dict[str, 
     assert problem.locator("a").count() >= 7
     problem.locator("a").first.click()
     expect(shopper.view.locator("#email")).to_be_focused()
+
+
+def test_checkout_that_was_ended_elsewhere_is_begun_anew(
+    shopper: Shopper, demo: dict[str, str], sandbox: Sandbox
+) -> None:
+    shopper.ready(demo["url"])
+    shopper.call(demo["url"], "POST", "/cancel")
+    shopper.place()
+    go_on(shopper, "Start again")
+    expect(shopper.view.locator("#email")).to_have_value(shopper.email)
+    shopper.give_card().place().is_done()
+    assert len(sandbox.orders(shopper.email)) == 1
 
 
 def test_expired_checkout_is_rebuilt_in_one_click(shopper: Shopper, demo: dict[str, str], sandbox: Sandbox) -> None:

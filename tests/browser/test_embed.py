@@ -1,12 +1,18 @@
 """The embedded checkout on a brand's page of another origin, as its shoppers and its scripts meet it."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.embedding import BrandPage
+from tests.browser.serving import serving
 from tests.browser.shopping import HELMET, Sandbox, Shopper
+
+README = Path(__file__).parent.parent.parent / "README.md"
+ICON = '<link rel="icon" href="data:,">'
 
 
 @pytest.fixture
@@ -40,6 +46,15 @@ def tells_nothing_of_the_shopper(brand: BrandPage, shopper: Shopper) -> None:
         assert secret not in said, secret
 
 
+def test_tag_of_the_readme_sells(page: Page, demo: dict[str, str], own_port: int) -> None:
+    [tag] = re.findall(r"^```html\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    html = f"<!doctype html><title>A shop</title>{ICON}" + tag.replace("http://127.0.0.1:8000", demo["url"])
+    assert html.count(demo["url"]) == 2
+    with serving({"/": html}, "localhost", own_port) as origin:
+        page.goto(origin)
+        buy(BrandPage(page, demo))
+
+
 def test_success_url_gets_the_order(brand: BrandPage, page: Page) -> None:
     brand.open("inline").element("(element) => { element.successUrl = '/cirrus-jacket?thanks=1'; }")
     shopper = brand.search().choose_store().tell_details().give_card().place()
@@ -69,6 +84,14 @@ def test_inline_frame_grows_with_its_page(brand: BrandPage, page: Page) -> None:
     expect(brand.view.locator("#stores li.store").first).to_be_visible()
     page.wait_for_function("() => document.querySelector('local-checkout').offsetHeight > 900")
     assert brand.view.locator("html").evaluate("(html) => html.scrollHeight - html.clientHeight") == 0
+
+
+def test_reload_of_the_brands_page_keeps_what_was_typed(brand: BrandPage, page: Page) -> None:
+    brand.open("inline").wait_for("start")
+    shopper = brand.search().choose_store().tell_details()
+    page.reload()
+    expect(brand.view.locator("#email")).to_have_value(shopper.email)
+    expect(brand.view.locator("input[name=store]:checked")).to_have_count(1)
 
 
 def test_inline_takes_no_focus(brand: BrandPage, page: Page) -> None:
@@ -113,8 +136,7 @@ def test_click_with_a_modifier_follows_the_link(brand: BrandPage, page: Page) ->
     brand.open("link")
     with page.context.expect_page() as opened:
         brand.opener.click(modifiers=["ControlOrMeta"])
-    opened.value.wait_for_load_state()
-    assert opened.value.url == f"{brand.demo['url']}/checkout?upc={HELMET}"
+    opened.value.wait_for_url(f"{brand.demo['url']}/checkout?upc={HELMET}")
 
 
 def test_another_upc_begins_anew(brand: BrandPage, page: Page) -> None:

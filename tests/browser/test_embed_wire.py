@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.cards import CHALLENGED
 from tests.browser.embedding import BrandPage
 from tests.browser.serving import serving
-from tests.browser.shopping import HELMET
+from tests.browser.shopping import HELMET, Shopper
 from tests.browser.watching import Watch
 
 FAKE_ORDER = {
@@ -54,6 +54,48 @@ def test_any_host_of_the_protocol_can_frame_the_page(brand: BrandPage, page: Pag
     assert {message["method"] for message in rest} <= {"ec.start", "ec.frame.change"}
     assert all("id" not in message for message in rest)  # Nothing was delegated, so nothing is asked.
     expect(page.frame_locator("main iframe").locator("#close")).to_be_hidden()
+
+
+def test_frame_that_may_open_no_window_shows_the_address(brand: BrandPage, page: Page, watch: Watch) -> None:
+    """A link that did nothing, or a phone number that took the frame away, would end the purchase."""
+    watch.expected.append("allow-popups")
+    url = f"{brand.demo['url']}/checkout?upc={HELMET}&q=60605&ec_version=2026-08-25"
+    brand.put("").page.evaluate(_HOST, [url, True, "allow-scripts allow-forms allow-same-origin"])
+    store = page.frame_locator("main iframe").locator("li.store").first
+    store.get_by_role("link", name="Directions").click()
+    expect(store).to_contain_text("https://www.openstreetmap.org/directions?to=")
+    store.get_by_role("link", name="Call").click()
+    expect(store.get_by_role("link", name="Call +1 312-555-0103")).to_be_visible()
+    Shopper(page, page.frame_locator("main iframe")).choose_store()
+
+
+def test_host_that_opens_windows_is_asked_to(brand: BrandPage, page: Page) -> None:
+    url = f"{brand.demo['url']}/checkout?upc={HELMET}&q=60605&ec_version=2026-08-25&ec_delegate=window.open"
+    brand.put("").page.evaluate(_HOST, [url, True, "allow-scripts allow-forms allow-same-origin"])
+    page.frame_locator("main iframe").locator("li.store").first.get_by_role("link", name="Directions").click()
+    page.wait_for_function("() => heard.some((message) => message.method === 'ec.window.open_request')")
+    [asked] = [message for message in page.evaluate("() => heard") if message["method"] == "ec.window.open_request"]
+    assert asked["params"]["url"].startswith("https://www.openstreetmap.org/directions?to=")
+
+
+def test_tag_without_an_item_tells_that_there_is_nothing(brand: BrandPage, page: Page, watch: Watch) -> None:
+    watch.expected.append("status of 400")
+    brand.put('<local-checkout upc="nonsense"></local-checkout>')
+    assert brand.wait_for("error")["error"]["code"] == "not_available"
+    expect(brand.view.get_by_text("There is nothing to buy here")).to_be_visible()
+
+
+def test_blocked_stripe_shows_the_link_until_it_goes_on(brand: BrandPage, page: Page, watch: Watch) -> None:
+    watch.expected.append("stripe.js")
+    page.route("**/stripe.js", lambda route: route.abort("blockedbyclient"))
+    brand.open("inline").wait_for("start")
+    brand.search().choose_store()
+    assert brand.wait_for("error")["error"]["code"] == "payment_unavailable"
+    expect(brand.opener).to_be_visible()
+    page.unroute("**/stripe.js")
+    brand.search().choose_store("Loop Bike & Run")
+    expect(brand.opener).to_be_hidden()
+    assert brand.element("(element) => element.error") is None
 
 
 def test_messages_of_others_are_ignored_by_the_brands_page(brand: BrandPage, page: Page) -> None:

@@ -3,6 +3,9 @@
 A run passes the places where its process could end; at those that are picked the world is kept as it stands, and other
 runs begin there as the next process would. So each scenario costs what comes after its last end. It is the same run as
 from the beginning, and a violation's line is repeated from there: `python -m tests.proof.enumerating --again 'LINE'`.
+
+Half of the places differ from the one before in nothing that outlives a process: between a write and the call after it
+nothing happens. Where the two worlds prove equal, one run is that of both scenarios; `runs` says how many there were.
 """
 
 import asyncio
@@ -11,15 +14,14 @@ import os
 import random
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.proof.enumeration import End, Run
 from tests.proof.scenarios import COMBINATIONS, Combination, Scenario
-from tests.proof.tally import Tally, main
+from tests.proof.tally import Clock, Tally, main
 from tests.proof.virtual_time import VirtualTimeLoop
 from tests.proof.world import World, open_world
 
@@ -28,7 +30,6 @@ T = TypeVar("T")
 # In such steps through the combinations any number of them is an even sample; it shares no divisor with theirs.
 STEP = 443
 _ON_FILE = 0.2  # Of the time, in the evidence.
-_TOLD_EVERY = 10.0
 _MOST_VIOLATIONS = 50
 
 
@@ -43,8 +44,16 @@ class Density:
 
 # So many writes fail: one, or all for longer than a step insists.
 _FAILURES = (1, 12)
-COARSE = Density(30, 8, 60)
+COARSE = Density(40, 14, 60)
 FINE = Density(5, 8, 40)
+
+
+@dataclass
+class Picked:
+    """An end, and all boundaries at which the process could come to it, one after the other."""
+
+    boundaries: list[int]
+    end: End
 
 
 class Walk:
@@ -57,21 +66,23 @@ class Walk:
         self._tally = tally
         self._seen: set[int] = set()
 
-    async def visit(self, scenario: Scenario, end: End | None = None) -> None:
-        """Run a scenario, and all that are picked of those that part from it later."""
-        picked: list[tuple[int, End]] = []
+    async def visit(self, scenario: Scenario, end: End | None = None, twins: Sequence[Scenario] = ()) -> None:
+        """Run a scenario, and all that are picked of those that part from it later; its twins have the same run."""
+        picked: list[Picked] = []
         run = Run(self._world, scenario, self._picker(scenario, picked))
         await (run.go() if end is None else run.go_on_from(end))
-        self.count(run)
-        for boundary, later in picked:
-            await self.visit(replace(scenario, ends=(*scenario.ends, boundary)), later)
+        self.count(run, twins)
+        for each in picked:
+            first, *others = (replace(scenario, ends=(*scenario.ends, boundary)) for boundary in each.boundaries)
+            await self.visit(first, each.end, others)
         if scenario.outage == "none":
             for boundary in self._chosen(scenario, run.writes, self._density.outages):
                 failures = random.Random(f"{self.seed} {scenario} {boundary}").choice(_FAILURES)  # noqa: S311  No secret.
-                failing = replace(scenario, outage=f"{len(scenario.ends)}:{boundary}:{failures}")
-                await self.visit(failing, end)
+                outage = f"{len(scenario.ends)}:{boundary}:{failures}"
+                failing, *others = (replace(each, outage=outage) for each in (scenario, *twins))
+                await self.visit(failing, end, others)
 
-    def _picker(self, scenario: Scenario, picked: list[tuple[int, End]]) -> Callable[[Run, int], None] | None:
+    def _picker(self, scenario: Scenario, picked: list[Picked]) -> Callable[[Run, int], None] | None:
         depth = len(scenario.ends)
         if depth == 2:
             return None
@@ -79,8 +90,12 @@ class Walk:
         offset = self._offset(scenario, every)
 
         def pick(run: Run, boundary: int) -> None:
-            if boundary % every == offset and (scenario.outage == "none" or run.has_failed):
-                picked.append((boundary, run.end()))
+            if scenario.outage != "none" and not run.has_failed:
+                return
+            if boundary % every == offset:
+                picked.append(Picked([boundary], run.end()))
+            elif picked and picked[-1].boundaries[-1] == boundary - 1 and picked[-1].end == run.end():
+                picked[-1].boundaries.append(boundary)
 
         return pick
 
@@ -91,13 +106,16 @@ class Walk:
     def _offset(self, scenario: Scenario, every: int) -> int:
         return random.Random(f"{self.seed} {scenario}").randrange(every)  # noqa: S311  No secret.
 
-    def count(self, run: Run) -> None:
-        name = hash(run.scenario)
-        if name not in self._seen:
+    def count(self, run: Run, twins: Sequence[Scenario] = ()) -> None:
+        self._tally.add("runs")
+        for scenario in (run.scenario, *twins):
+            name = hash(scenario)
+            if name in self._seen:
+                continue
             self._seen.add(name)
             self._tally.add("scenarios")
             self._tally.add(("never ended", "ended once", "ended twice")[run.crashes])
-            if run.scenario.outage != "none":
+            if scenario.outage != "none":
                 self._tally.add("with a database that fails")
         if run.violations and len(self._tally.violations) < _MOST_VIOLATIONS:
             self._tally.violations.append(f"{run.scenario}: {'; '.join(run.violations)}")
@@ -159,9 +177,9 @@ def run(seconds: float, seed: int) -> Tally:
     """A fifth of the time on a database file, the rest in memory."""
     tally = Tally("enumeration", seed)
     with tempfile.TemporaryDirectory() as folder:
-        proven(walk_all(Path(folder), tally, FINE, _over_after(_ON_FILE * seconds, tally)))
+        proven(walk_all(Path(folder), tally, FINE, Clock(_ON_FILE * seconds, tally).is_over))
     tally.add("on a file", tally.counts["scenarios"])
-    proven(walk_all(None, tally, FINE, _over_after((1 - _ON_FILE) * seconds, tally)))
+    proven(walk_all(None, tally, FINE, Clock((1 - _ON_FILE) * seconds, tally).is_over))
     return tally
 
 
@@ -172,20 +190,6 @@ def again(line: str) -> Tally:
         for place in (Path(folder), None):
             proven(_run_one(place, tally, scenario))
     return tally
-
-
-def _over_after(seconds: float, tally: Tally) -> Callable[[], bool]:
-    began = told = time.monotonic()
-
-    def is_over() -> bool:
-        nonlocal told
-        now = time.monotonic()
-        if now - told > _TOLD_EVERY:
-            told = now
-            print(tally.as_json(), file=sys.stderr)  # noqa: T201  It is a command.
-        return now - began > seconds
-
-    return is_over
 
 
 if __name__ == "__main__":

@@ -104,7 +104,10 @@ class Run:
         await self._take(self._ask_again)
         if self._arrives_after_all:
             await self._let_pass(_NOTICED_WITHIN)
-            await self._status()
+            if (await self._status()).status is CheckoutStatus.PLACED:
+                told = await self._ask(self._process, _KEYS[0])
+                if told.code == "order_not_placed":
+                    self.violations.append("the order was found, and she is told that there is none")
         self.final = self._last_read
         if self.world.journalled():
             self.violations.append("the emergency journal is not empty, and all is known")
@@ -244,5 +247,5 @@ class Run:
         return lambda here: watch(self, here)
 
     def _chance(self) -> str:
-        """What decides on jitter in a life, so that the same ends make the same run."""
-        return f"{self.scenario.faults} {self.scenario.ends[: self.crashes]} {self._shopping}"
+        """What decides on jitter in a life, so that an end that leaves the same world makes the same run."""
+        return f"{self.scenario.faults} {self.crashes} {self._next_step} {len(self._told)} {self._shopping}"

@@ -25,7 +25,8 @@ PROOFS = (
         "Every crash point under every fault",
         "The real placing code over the sandbox is ended at each database write and each upstream call, once and a"
         " second time while it recovers, under each kind of answer of validate, commit and read-back, and under a"
-        " database whose writes fail. Then the sandbox's ledger is compared with what the shopper was told and with our"
+        " database whose writes fail. Where two neighbouring ends leave the very same world behind, one run counts for"
+        " both. Then the sandbox's ledger is compared with what the shopper was told and with our"
         " books.",
         {"scenarios": 250_000},
     ),

@@ -7,8 +7,6 @@ A violation's line begins with its case, which decides on everything: `python -m
 
 import asyncio
 import random
-import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from tests.proof.enumeration import Run
 from tests.proof.faults import COMMIT, GARBAGE, OOPS, hangs
 from tests.proof.judging import judge_end
 from tests.proof.scenarios import PATHS, Scenario
-from tests.proof.tally import Tally, main
+from tests.proof.tally import Clock, Tally, main
 from tests.proof.wire import Fault
 from tests.proof.world import World, open_world
 from tests.upstreams import not_sent
@@ -45,7 +43,6 @@ _FOUND_WITHIN = 60  # Seconds, in 99 of 100 cases.
 _NOT_PLACED_WITHIN = 16 * 60
 _GIVES_UP_AFTER = 30 * 60
 _STEPS = (5, 10, 20, 30, 40, 50, 60, 90)
-_TOLD_EVERY = 10.0
 
 
 def _default(name: str) -> str:
@@ -193,14 +190,11 @@ def judge_swiftness(tally: Tally) -> None:
 
 
 async def _heal_for(seconds: float, tally: Tally) -> None:
-    began = told = time.monotonic()
+    clock = Clock(seconds, tally)
     async with open_healing() as world:
         with_little_garbage()
-        while (now := time.monotonic()) - began < seconds:
+        while not clock.is_over():
             count(tally, await heal(world, f"{tally.seed}/{tally.counts.get('healed', 0)}"))
-            if now - told > _TOLD_EVERY:
-                told = now
-                print(tally.as_json(), file=sys.stderr)  # noqa: T201  It is a command.
 
 
 def run(seconds: float, seed: int) -> Tally:

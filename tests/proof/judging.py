@@ -30,8 +30,10 @@ def judge_told(told: Told, so_far: list[Told], *, existed: bool, has_failed: boo
     """
     if has_failed and told.code == DatabaseUnavailable.code:
         return
-    final = next((each.stored for each in so_far if each.key == told.key and each.stored is not None), None)
-    if final is not None and told.stored != final:
+    finals = [each for each in so_far if each.key == told.key and each.stored is not None]
+    # An order that turns up late is told from then on.
+    was_found = bool(finals) and finals[-1].code == "order_not_placed" and told.code == "200"
+    if finals and told.stored != finals[-1].stored and not was_found:
         yield f"a final answer was replayed as another one: {told.code}"
     # A declined card is told for good to the key that it was declined for, whatever another key has done since.
     is_decline = told.stored is not None and told.code == "card_declined"

@@ -8,7 +8,6 @@ from a process that has made the imports (`warm_starts`), so that time goes into
 
 import asyncio
 import random
-import sys
 import time
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from tests.databases import KINDS
 from tests.proof.load import Crowd
 from tests.proof.load_judging import Judgement, judge
 from tests.proof.load_processes import Fleet, Instance, running_fleet, running_sandbox
-from tests.proof.tally import Tally, main
+from tests.proof.tally import Tally, in_batches, main
 from tests.proof.warm_starts import running_forge
 
 _SHOPPERS = 24
@@ -172,17 +171,14 @@ def _count(tally: Tally, crowd: Crowd, judgement: Judgement) -> None:
 
 
 async def kill_for(seconds: float, seed: int) -> Tally:
-    began = said = time.monotonic()
     tally = Tally("kills", seed, {"kills": 0, "orders": 0, "double orders": 0})
     async with running_sandbox() as sandbox_url:
-        number = 0
-        while time.monotonic() < began + seconds:
-            batch = Batch(KINDS[(seed + number) % len(KINDS)], _KILLS_OF_A_BATCH, seed + number, until=began + seconds)
-            await kill_batch(batch, sandbox_url, tally)
-            number += 1
-            if time.monotonic() - said > 10:
-                said = time.monotonic()
-                print(f"kills: {tally.counts}, {len(tally.violations)} violations", file=sys.stderr)  # noqa: T201
+
+        async def batch(number: int, until: float) -> None:
+            kind = KINDS[(seed + number) % len(KINDS)]
+            await kill_batch(Batch(kind, _KILLS_OF_A_BATCH, seed + number, until=until), sandbox_url, tally)
+
+        await in_batches(seconds, tally, batch)
     return tally
 
 

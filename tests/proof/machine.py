@@ -9,7 +9,6 @@ batch, with which the same command finds it again at once, and its steps are tol
 
 import contextlib
 import sys
-import time
 from collections.abc import Iterator
 
 import hypothesis
@@ -19,10 +18,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.proof.machine_rules import Machine
 from tests.proof.machine_service import Ground, played_chance
 from tests.proof.quiet import quiet
-from tests.proof.tally import Tally, main
+from tests.proof.tally import Clock, Tally, main
 
 STEPS_PER_EXAMPLE = 50
-_TELL_EVERY = 10.0
 _BATCH = 20  # Examples.
 
 
@@ -66,9 +64,10 @@ def play_steps(machine: type[Machine], steps: int, seed: int) -> None:
 
 def run(seconds: float, seed: int) -> Tally:
     """Play batches of examples until the time is over, or the promise is broken."""
-    tally, began, told, batch = Tally("state machine", seed), time.monotonic(), 0.0, 0
+    tally, batch = Tally("state machine", seed), 0
+    clock = Clock(seconds, tally)
     with grounded(tally) as machine:
-        while batch == 0 or (not tally.violations and time.monotonic() - began < seconds):
+        while batch == 0 or not (tally.violations or clock.is_over()):
             try:
                 play(machine, _BATCH, seed + batch)
             except Exception as error:
@@ -76,9 +75,6 @@ def run(seconds: float, seed: int) -> Tally:
                 print(steps, file=sys.stderr)  # noqa: T201  What repeats it by hand.
                 tally.violations.append(f"--seed {seed + batch}, first batch: {error}")
             batch += 1
-            if time.monotonic() - told > _TELL_EVERY:
-                told = time.monotonic()
-                print(f"state machine: {tally.counts}", file=sys.stderr)  # noqa: T201  Progress.
     return tally
 
 

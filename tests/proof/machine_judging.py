@@ -72,7 +72,10 @@ class Judge:
             yield from self._replay_faults(call, call.key, call.shopping)
 
     def _replay_faults(self, call: Call, key: Key, shopping: Shopping) -> Iterable[str]:
-        """A final answer is told to the key of its attempt again and again, byte for byte."""
+        """A final answer is told to the key of its attempt again and again, byte for byte.
+
+        But for "there is no order" where one turns up after all.
+        """
         is_final = call.status == 200 or call.code in _FINAL
         if not (is_final or key.finals) or call.code == "database_unavailable":
             return
@@ -83,6 +86,8 @@ class Judge:
             key.finals[call.sent] = (call.status, call.raw)
         elif first is None and call.status not in {404, 422}:
             yield "the key belongs to another body"
+        elif first is not None and call.status == 200 and b'"order_not_placed"' in first[1]:
+            key.finals[call.sent] = (call.status, call.raw)
         elif first is not None and call.status != 404 and first != (call.status, call.raw):
             yield f"the first final answer was {first[0]} {first[1].decode()[:2000]}, now {call.raw.decode()[:2000]}"
 

@@ -26,7 +26,7 @@ from checkout.clocks import SandboxFollower
 from checkout.locally_client import calling
 from checkout.sandbox import create_sandbox
 from tests.proof.crashes import CrashingDatabase, Life
-from tests.proof.memory import InlineSqlite
+from tests.proof.memory import LeanSqlite
 from tests.proof.virtual_time import VirtualTimeLoop
 from tests.proof.wire import Wire
 from tests.service import make_settings
@@ -157,7 +157,7 @@ class Ground:
     def __init__(self) -> None:
         self.loop = InlineLoop()
         self.clock = PlayedClock(self.loop)
-        self.database = InlineSqlite(":memory:")
+        self.database = LeanSqlite()
         self.sandbox = create_sandbox()
         self.parts: Any = self.sandbox.state.parts
         self._folder = tempfile.TemporaryDirectory(prefix="checkout-proof-")

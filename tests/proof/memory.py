@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import sqlite
 from checkout.database import SqliteDatabase
 from checkout.database.sqlite import _Job
 from checkout.database.tables import metadata
-from checkout.database.transactions import Values, Work
+from checkout.database.transactions import Rows, Values, Work
 from checkout.errors import LostRace
 from checkout.orders import Checkout
 
@@ -133,8 +133,9 @@ class LeanStatements:
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
 
-    async def execute(self, statement: Any, values: Values | None = None) -> "Answered":
+    async def execute(self, statement: Any, values: Values | Rows | None = None) -> "Answered":
         given = values or {}
+        assert isinstance(given, Mapping)  # Nothing that is proven here writes many rows at once.
         compiled = _compiled(statement, given)
         try:
             self._cursor.execute(compiled.sql, compiled.fill(given))
@@ -169,14 +170,16 @@ class _Compiled:
 
     def __init__(self, statement: Any, values: Values) -> None:
         compiled = statement.compile(dialect=_DIALECT, column_keys=list(values))
-        assert not getattr(compiled, "insert_prefetch", ()), "a column's default would have to be filled in"
-        filled = compiled.construct_params(dict(values))
+        defaults = {column.key: column.default for column in getattr(compiled, "insert_prefetch", ())}
+        assert all(each.is_scalar for each in defaults.values()), "a column's default would have to be worked out"
+        filled = compiled.construct_params(dict(values)) | {name: each.arg for name, each in defaults.items()}
         expanded = compiled._process_parameters_for_postcompile(filled)
         processors = {**compiled._bind_processors, **expanded.processors}
         fixed = {**filled, **expanded.additional_parameters}
         of_lists = {
             one: (name, at) for name in values for at, one in enumerate(expanded.parameter_expansion.get(name, ()))
         }
+        self.has_lists = bool(of_lists)
         self.statement = statement  # As long as it lives, its id names no other one.
         self.sql = expanded.statement
         self._slots = [
@@ -217,10 +220,14 @@ def _compiled(statement: Any, values: Values) -> _Compiled:
 
     How long a list is stands in the words of the statement.
     """
-    name = id(statement), *values, *(len(value) for value in values.values() if value.__class__ is list)
+    name: tuple[Any, ...] = id(statement), *values
     found = _known.get(name)
+    if found is None or found.has_lists:
+        name = *name, *(len(value) for value in values.values() if value.__class__ is list)
+        found = _known.get(name)
     if found is None:
-        found = _known[name] = _Compiled(statement, values)
+        found = _Compiled(statement, values)
+        _known[name] = _known[id(statement), *values] = found
     return found
 
 

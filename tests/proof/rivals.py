@@ -7,7 +7,6 @@ requests to each). In a round there are two checkouts, one for each kind of riva
 
 import asyncio
 import random
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from tests.placing_world import read_rows
 from tests.proof.load import Crowd, Purchase
 from tests.proof.load_processes import Fleet, running_fleet, running_sandbox
 from tests.proof.rivals_sockets import Answer, ask_at_once, write_request
-from tests.proof.tally import Tally, main
+from tests.proof.tally import Tally, in_batches, main
 from tests.service import key
 
 REQUESTS = 1000
@@ -147,17 +146,14 @@ async def rival_batch(
 
 
 async def rival_for(seconds: float, seed: int) -> Tally:
-    began = said = time.monotonic()
     tally = Tally("rivals", seed, {"rounds": 0, "requests": 0, "orders": 0, "double orders": 0})
     async with running_sandbox() as sandbox_url:
-        number = 0
-        while time.monotonic() < began + seconds:
+
+        async def batch(number: int, until: float) -> None:
             kind = KINDS[(seed + number) % len(KINDS)]
-            await rival_batch(kind, _ROUNDS_OF_A_BATCH, seed + number, sandbox_url, tally, began + seconds)
-            number += 1
-            if time.monotonic() - said > 10:
-                said = time.monotonic()
-                print(f"rivals: {tally.counts}, {len(tally.violations)} violations", file=sys.stderr)  # noqa: T201
+            await rival_batch(kind, _ROUNDS_OF_A_BATCH, seed + number, sandbox_url, tally, until)
+
+        await in_batches(seconds, tally, batch)
     return tally
 
 

@@ -9,8 +9,11 @@ import argparse
 import json
 import random
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+
+_TOLD_EVERY = 10.0  # Seconds.
 
 
 @dataclass
@@ -27,6 +30,30 @@ class Tally:
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
+
+
+class Clock:
+    """The time that a run has, in which it tells now and then how far it is."""
+
+    def __init__(self, seconds: float, tally: Tally) -> None:
+        self._tally = tally
+        self._told = time.monotonic()
+        self.until = self._told + seconds
+
+    def is_over(self) -> bool:
+        now = time.monotonic()
+        if now - self._told > _TOLD_EVERY:
+            self._told = now
+            print(self._tally.as_json(), file=sys.stderr)  # noqa: T201  It is a command.
+        return now > self.until
+
+
+async def in_batches(seconds: float, tally: Tally, batch: Callable[[int, float], Awaitable[None]]) -> None:
+    """Batch after batch until the time is over; each is told its number and, of the monotonic clock, when that is."""
+    clock, number = Clock(seconds, tally), 0
+    while not clock.is_over():
+        await batch(number, clock.until)
+        number += 1
 
 
 def main(description: str, run: Callable[[float, int], Tally], again: Callable[[str], Tally] | None = None) -> None:

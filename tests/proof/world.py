@@ -58,6 +58,10 @@ SPANS = {
 }
 
 
+async def _ships_for_nothing(_upc: str, _country: str) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Makers:
     """What a run is made of; a sabotage puts something else in its place."""
@@ -193,6 +197,7 @@ class World:
             self._locally,
             self._catalogue,
             record_cart=record_cart,
+            shipping_cost=_ships_for_nothing,
             host_domain="service.test",
             fresh=300,
             now=self._loop.time,

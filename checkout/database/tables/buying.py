@@ -1,7 +1,4 @@
-"""The tables. Uniqueness that the promise rests on is written here, so that the database itself enforces it."""
-
-from datetime import UTC, datetime, timedelta
-from typing import Any
+"""Checkouts, the attempts to place them, and what may be open at upstreams because of them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -12,46 +9,14 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
     Text,
-    UniqueConstraint,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
 from checkout.attempts import INTENT_KEEPERS, LIVE_ATTEMPTS
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """An aware time, kept as whole microseconds since 1970 so that both databases compare it alike."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-# SQLite numbers rows by itself only for a column of type INTEGER.
-_RowNumber = BigInteger().with_variant(Integer, "sqlite")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from checkout.database.tables.columns import RowNumber, UtcTime, metadata
 
 checkouts = Table(
     "checkouts",
@@ -152,7 +117,7 @@ intent_uses = Table(
 upstream_calls = Table(
     "upstream_calls",
     metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("attempt_id", String(40), ForeignKey("attempts.id"), nullable=False),
     Column("call", String(40), nullable=False),
     Column("begun_at", UtcTime, nullable=False),
@@ -174,7 +139,7 @@ Index("ix_upstream_calls_attempt_id", upstream_calls.c.attempt_id)
 holds = Table(
     "holds",
     metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("attempt_id", String(40), ForeignKey("attempts.id"), nullable=False),
     Column("checkout_id", String(40), nullable=False),
     Column("brand", String(40), nullable=False),
@@ -188,25 +153,6 @@ holds = Table(
     Column("release_expected_at", UtcTime, nullable=False),
 )
 Index("ix_holds_brand", holds.c.brand, holds.c.id)
-
-orders = Table(
-    "orders",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("checkout_id", String(40), ForeignKey("checkouts.id"), nullable=False),
-    Column("attempt_id", String(40), ForeignKey("attempts.id"), nullable=False),
-    Column("brand", String(40), nullable=False),
-    Column("cart_hash", String(64), nullable=False),
-    Column("status", String(40), nullable=False),
-    Column("placed_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    Column("token_hash", String(64), nullable=False, unique=True),
-    Column("link_hash", String(64), nullable=False, unique=True),
-    Column("document", Text, nullable=False),
-    UniqueConstraint("checkout_id"),
-    UniqueConstraint("cart_hash"),
-)
-Index("ix_orders_list", orders.c.brand, orders.c.placed_at, orders.c.id)
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -233,55 +179,3 @@ quote_carts = Table(
     Column("cart_hash", String(64), primary_key=True),
     Column("created_at", UtcTime, nullable=False),
 )
-
-timeline = Table(
-    "timeline",
-    metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
-    Column("checkout_id", String(40), ForeignKey("checkouts.id"), nullable=False),
-    Column("at", UtcTime, nullable=False),
-    Column("event", String(60), nullable=False),
-    Column("facts", Text, nullable=False),
-)
-Index("ix_timeline_checkout_id", timeline.c.checkout_id, timeline.c.id)
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
-    Column("brand", String(40), nullable=False),
-    Column("topic", String(40), nullable=False),
-    Column("subject", String(40), nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("delivered_at", UtcTime),
-)
-Index("ix_outbox_waiting", outbox.c.delivered_at, outbox.c.id)
-
-# What upstreams announced. One row waits per subject, and further notices are counted onto it: a notice only says that
-# there is something to read.
-inbox = Table(
-    "inbox",
-    metadata,
-    Column("id", _RowNumber, primary_key=True, autoincrement=True),
-    Column("source", String(20), nullable=False),
-    Column("subject", String(64), nullable=False),
-    Column("received_at", UtcTime, nullable=False),
-    Column("last_received_at", UtcTime, nullable=False),
-    Column("notices", Integer, nullable=False),
-    Column("tries", Integer, nullable=False, default=0),
-    Column("next_try_at", UtcTime, nullable=False),
-    Column("lease_owner", String(40)),
-    Column("lease_until", UtcTime),
-    Column("applied_at", UtcTime),
-    Column("outcome", String(40)),
-)
-_is_waiting = inbox.c.applied_at.is_(None)
-Index(
-    "uq_inbox_waiting",
-    inbox.c.source,
-    inbox.c.subject,
-    unique=True,
-    sqlite_where=_is_waiting,
-    postgresql_where=_is_waiting,
-)
-Index("ix_inbox_due", inbox.c.applied_at, inbox.c.next_try_at)

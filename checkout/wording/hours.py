@@ -1,10 +1,11 @@
 """When a store is open, in the shopper's words and the store's time."""
 
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from itertools import groupby
 from typing import NamedTuple
 
 from checkout.orders import OpeningHours, Store, hours_of, opening_spans, zone_of
-from checkout.pages.languages import Language
+from checkout.wording.languages import Language
 
 _WEEK = timedelta(days=7)
 
@@ -71,6 +72,19 @@ def describe_today(store: Store, there: datetime, language: Language, told_on: d
         return f"{day}, {_span_words(hours, language)}"
     is_same_day = told_on.astimezone(there.tzinfo).date() == there.date()
     return f"{day}, {store.today_hours}" if is_same_day and store.today_hours else None
+
+
+def describe_week(store: Store, language: Language) -> list[tuple[str, str]]:
+    """The days of the week with their hours; neighbours that are alike stand together. Empty where unknown."""
+    told = sorted((hours for hours in store.hours if 0 <= hours.day <= 6), key=lambda hours: hours.day)
+    alike = groupby(enumerate(told), key=lambda each: (each[1].day - each[0], each[1].opens, each[1].closes))
+    runs = [[hours for _, hours in run] for _, run in alike]
+    return [(_days_words(run, language), _span_words(run[0], language)) for run in runs]
+
+
+def _days_words(run: list[OpeningHours], language: Language) -> str:
+    first, last = language.weekday(run[0].day), language.weekday(run[-1].day)
+    return first if len(run) == 1 else language.say("%(first)s to %(last)s", first=first, last=last)
 
 
 def _span_words(hours: OpeningHours, language: Language) -> str:
